@@ -1,0 +1,1 @@
+"""The training line: corpus, tokenizer, token store, packed batch, shift, model, checkpoint."""

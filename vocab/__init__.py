@@ -1,0 +1,1 @@
+"""Vocabularies: the WordPiece table of the dialogue model and how it is built."""
