@@ -191,9 +191,7 @@ def _load_model(path: Path, config: GPT2Config) -> GPT2LMHeadModel:
         for key, tensor in weights.items()
         if not key.endswith((".attn.bias", ".attn.masked_bias"))
     }
-    with torch.device("meta"):
-        model = GPT2LMHeadModel(config)
-    model = model.to_empty(device="cpu")
+    model = GPT2LMHeadModel(config)
     weights.setdefault("lm_head.weight", weights.get("transformer.wte.weight", torch.empty(0)))
     try:
         model.load_state_dict(weights, strict=True)

@@ -9,7 +9,7 @@ Any of them compressed as ``.gz`` or ``.xz``.
 import gzip
 import json
 import lzma
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,7 @@ from typing import IO
 from training.errors import CorpusError
 
 FORMATS = (".txt", ".json", ".jsonl")
-_COMPRESSED = {".gz": gzip.open, ".xz": lzma.open}
+_COMPRESSED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open}
 _BROKEN = (UnicodeDecodeError, EOFError, lzma.LZMAError, gzip.BadGzipFile)
 
 
@@ -43,7 +43,9 @@ def corpus_files(path: str | Path) -> list[Path]:
         raise CorpusError(path, None, "找不到语料；请检查 CORPUS= 的路径")
     files = sorted(child for child in path.iterdir() if _format(child) in FORMATS)
     if not files:
-        raise CorpusError(path, None, f"文件夹里没有语料；需要 {'、'.join(FORMATS)}，可再压成 .gz、.xz")
+        raise CorpusError(
+            path, None, f"文件夹里没有语料；需要 {'、'.join(FORMATS)}，可再压成 .gz、.xz"
+        )
     return files
 
 
@@ -58,11 +60,15 @@ def read_dialogues(path: str | Path) -> Iterator[Dialogue]:
     readers = {".txt": _read_txt, ".json": _read_json, ".jsonl": _read_jsonl}
     reader = readers.get(_format(path))
     if reader is None:
-        raise CorpusError(path, None, f"不认得这种格式；需要 {'、'.join(FORMATS)}，可再压成 .gz、.xz")
+        raise CorpusError(
+            path, None, f"不认得这种格式；需要 {'、'.join(FORMATS)}，可再压成 .gz、.xz"
+        )
     found = False
     for dialogue in reader(path):
         if len(dialogue.utterances) < 2:
-            raise CorpusError(path, dialogue.line, "这段对话只有一句；一段至少两句，段与段之间空一行")
+            raise CorpusError(
+                path, dialogue.line, "这段对话只有一句；一段至少两句，段与段之间空一行"
+            )
         found = True
         yield dialogue
     if not found:
@@ -84,7 +90,8 @@ def _format(path: Path) -> str:
 
 def _open(path: Path) -> IO[str]:
     try:
-        return _COMPRESSED.get(path.suffix, open)(path, "rt", encoding="utf-8-sig")  # type: ignore[operator, no-any-return]
+        opener: Callable[..., IO[str]] = _COMPRESSED.get(path.suffix, open)
+        return opener(path, "rt", encoding="utf-8-sig")
     except FileNotFoundError:
         raise CorpusError(path, None, "找不到文件；请检查路径") from None
 
@@ -147,7 +154,9 @@ def _from_record(record: object, path: Path, number: int) -> tuple[str, ...]:
         return _strings(record["dialogue"], path, number, "dialogue")
     if isinstance(record, dict) and isinstance(record.get("messages"), list):
         return _from_messages(record["messages"], path, number)
-    raise CorpusError(path, number, '须有 "dialogue": [句, …] 或 "messages": [{"role", "content"}, …]')
+    raise CorpusError(
+        path, number, '须有 "dialogue": [句, …] 或 "messages": [{"role", "content"}, …]'
+    )
 
 
 def _from_messages(messages: list[object], path: Path, number: int) -> tuple[str, ...]:

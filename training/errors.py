@@ -1,10 +1,10 @@
 """The exceptions a caller of ``training`` can meet; each message is one line with its remedy.
 
-    TrainingError
-    ├── CorpusError    a corpus file is missing, empty or broken; names file and line
-    ├── StoreError     a token store is missing, damaged or was made with another vocabulary
-    ├── ConfigError    a configuration holds an unknown key or a value out of range
-    └── Diverged       the loss is not a number any more
+TrainingError
+├── CorpusError    a corpus file is missing, empty or broken; names file and line
+├── StoreError     a token store is missing, damaged or was made with another vocabulary
+├── ConfigError    a configuration holds an unknown key or a value out of range
+└── Diverged       the loss is not a number any more
 """
 
 from pathlib import Path

@@ -46,7 +46,7 @@ def main() -> None:
     """Run the command line; a mistake of the caller's ends in one line and exit code 2."""
     try:
         app()
-    except VocabError as error:
+    except (VocabError, OSError) as error:
         print(f"错误：{error}", file=sys.stderr)
         raise SystemExit(2) from None
 

@@ -9,10 +9,12 @@ import gzip
 import lzma
 import re
 import string
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tokenizers.normalizers import BertNormalizer
 from transformers import BertTokenizerFast
@@ -20,7 +22,7 @@ from transformers import BertTokenizerFast
 from vocab.wordpiece import SPECIAL_TOKENS, VocabError, encode_texts
 
 _WORD = re.compile(r"[a-z]{2,}|[0-9]{2,4}")
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+_OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open}
 EMOJI = (
     "😀😁😂🤣😃😄😅😆😉😊😋😎😍😘🥰😗🙂🤗🤩🤔🤨😐😑😶🙄😏😣😥😮🤐😯😪😫🥱😴😌😛😜😝🤤😒😓😔😕🙃🤑😲"
     "🙁😖😞😟😤😢😭😦😧😨😩🤯😬😰😱🥵🥶😳🤪😵😡😠🤬😷🤒🤕🤢🤮🤧😇🤠🥳🥴🥺🤫🤭🧐🤓😈👿👻💀👀👋👌✌🤞👈👉👆👇☝👍👎"
@@ -57,8 +59,10 @@ def read_lines(path: str | Path) -> Iterator[str]:
                     yield line
     except FileNotFoundError:
         raise VocabError(f"{path}: 找不到文件；请检查路径") from None
-    except (UnicodeDecodeError, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise VocabError(f"{path}: 读不下去（{error}）；需要 UTF-8 文本或完好的 .gz / .xz") from None
+    except (UnicodeDecodeError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
+        raise VocabError(
+            f"{path}: 读不下去（{error}）；需要 UTF-8 文本或完好的 .gz / .xz"
+        ) from None
 
 
 def _is_cjk(character: str) -> bool:

@@ -25,11 +25,16 @@ def read_vocab(path: str | Path) -> list[str]:
     """
     path = Path(path)
     try:
-        tokens = path.read_text(encoding="utf-8").splitlines()
+        # Not ``splitlines``: a table may hold a separator such as U+2028 as a token.
+        tokens = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except FileNotFoundError:
         raise VocabError(f"{path}: 找不到词表文件；用 python -m vocab build 生成一份") from None
+    except OSError as error:
+        raise VocabError(f"{path}: 读不了（{error.strerror}）；请检查路径和权限") from None
     except UnicodeDecodeError as error:
-        raise VocabError(f"{path}: 词表不是 UTF-8 文本（第 {error.start} 字节）；请转成 UTF-8") from None
+        raise VocabError(
+            f"{path}: 词表不是 UTF-8 文本（第 {error.start} 字节）；请转成 UTF-8"
+        ) from None
     first_line: dict[str, int] = {}
     for number, token in enumerate(tokens, start=1):
         if not token or token in first_line:
@@ -38,7 +43,9 @@ def read_vocab(path: str | Path) -> list[str]:
         first_line[token] = number
     missing = [token for token in SPECIAL_TOKENS if token not in first_line]
     if missing:
-        raise VocabError(f"{path}: 缺少特殊符号 {' '.join(missing)}；用 python -m vocab build 重新生成")
+        raise VocabError(
+            f"{path}: 缺少特殊符号 {' '.join(missing)}；用 python -m vocab build 重新生成"
+        )
     return tokens
 
 
@@ -56,9 +63,7 @@ def load_tokenizer(path: str | Path) -> BertTokenizerFast:
     if path.is_dir():
         config_file = path / "tokenizer_config.json"
         if config_file.is_file():
-            config = json.loads(config_file.read_text(encoding="utf-8"))
-            names = ("do_lower_case", "tokenize_chinese_chars", "strip_accents")
-            options = {name: config[name] for name in names if config.get(name) is not None}
+            options = _read_options(config_file)
         path = path / "vocab.txt"
     tokens = read_vocab(path)
     # ``vocab=``, never ``vocab_file=``: the latter is ignored and leaves five tokens.
@@ -70,6 +75,21 @@ def load_tokenizer(path: str | Path) -> BertTokenizerFast:
             "请检查 transformers 的版本"
         )
     return tokenizer
+
+
+def _read_options(path: Path) -> dict[str, bool]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise VocabError(f"{path}: JSON 坏了（{error}）；请重新取得这个文件") from None
+    if not isinstance(config, dict):
+        raise VocabError(f"{path}: 须是一个 JSON 对象；请重新取得这个文件")
+    names = ("do_lower_case", "tokenize_chinese_chars", "strip_accents")
+    options = {name: config[name] for name in names if config.get(name) is not None}
+    for name, value in options.items():
+        if not isinstance(value, bool):
+            raise VocabError(f"{path}: {name} 须是 true 或 false，不能是 {value!r}；请改正")
+    return options
 
 
 def save_vocab(tokenizer: BertTokenizerFast, path: str | Path) -> None:

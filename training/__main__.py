@@ -1,0 +1,126 @@
+"""``python -m training check | split | prepare | dialogue | base | samples``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatbot.checkpoint import SHIPPED_CHECKPOINT, load_checkpoint
+from chatbot.dialogue import DialogueEncoder
+from chatbot.errors import ChatbotError
+from training.base import train_base
+from training.checker import check_corpus
+from training.config import TrainConfig
+from training.dialogue import train_dialogue
+from training.errors import TrainingError
+from training.prepare import prepare_corpus, print_report
+from training.recipe import PROVIDED_CORPUS, read_recipe
+from training.samples import GENERATION, sample_replies
+from training.split import split_corpus
+from vocab.wordpiece import VocabError
+
+app = typer.Typer(add_completion=False, help="训练：检查语料、准备、训练。")
+BASE_RECIPE = Path(__file__).with_name("recipes") / "base.toml"
+
+Corpus = Annotated[Path, typer.Option(help="语料文件或文件夹")]
+
+
+@app.command()
+def check(folder: Annotated[Path, typer.Argument(help="语料文件夹")] = PROVIDED_CORPUS) -> None:
+    """检查语料：格式、重复、关于小闲的事实、说话习惯。"""
+    report = check_corpus(folder)
+    print(report)
+    if report.findings:
+        raise SystemExit(1)
+
+
+@app.command()
+def split(folder: Annotated[Path, typer.Argument(help="语料文件夹")] = PROVIDED_CORPUS) -> None:
+    """按开场白的散列把 5 % 的对话移到 held_out/。"""
+    print(split_corpus(folder))
+
+
+@app.command()
+def prepare(
+    corpus: Corpus = PROVIDED_CORPUS,
+    out: Annotated[Path, typer.Option(help="词元库写到哪里")] = Path("runs/stores"),
+    vocab: Annotated[Path, typer.Option(help="用谁的词表（模型文件夹）")] = SHIPPED_CHECKPOINT,
+    max_length: Annotated[int, typer.Option(help="一段最多多少个 token", min=8)] = 256,
+) -> None:
+    """把语料做成内存映射的词元库。"""
+    encoder = DialogueEncoder(load_checkpoint(vocab).tokenizer)
+    print_report(prepare_corpus(corpus, out, encoder, max_length=max_length))
+
+
+@app.command()
+def dialogue(
+    corpus: Corpus = PROVIDED_CORPUS,
+    out: Annotated[Path, typer.Option(help="结果写到哪里")] = Path("runs/dialogue"),
+    init: Annotated[str | None, typer.Option(help="接着哪个模型练：文件夹或 hub 名")] = None,
+    config: Annotated[Path | None, typer.Option(help="从头练：GPT2Config 的 JSON")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="接着上次停下的地方练")] = False,
+    epochs: Annotated[int, typer.Option(help="最多练几遍")] = 2,
+    batch_rows: Annotated[int, typer.Option(help="一次前向几行")] = 16,
+    accumulate: Annotated[int, typer.Option(help="几次前向更新一次")] = 1,
+    row_length: Annotated[int, typer.Option(help="一行多少个 token")] = 256,
+    learning_rate: Annotated[float, typer.Option(help="学习率的峰值")] = 2e-4,
+    patience: Annotated[int, typer.Option(help="几次验证没有进步就停，0 不停")] = 2,
+    seed: Annotated[int, typer.Option(help="随机种子")] = 0,
+    precision: Annotated[str, typer.Option(help="auto、bfloat16、float32")] = "auto",
+    compile: Annotated[str, typer.Option(help="auto、on、off")] = "auto",
+) -> None:
+    """准备语料并训练对话模型；不给 --init 和 --config 时接着随附的模型练。"""
+    if init is None and config is None:
+        init = str(SHIPPED_CHECKPOINT)
+    settings = TrainConfig(
+        epochs=epochs,
+        batch_rows=batch_rows,
+        accumulate=accumulate,
+        row_length=row_length,
+        learning_rate=learning_rate,
+        patience=patience,
+        seed=seed,
+        precision=precision,
+        compile=compile,
+    )
+    train_dialogue(corpus, out, settings, init=init, model_config=config, resume=resume)
+
+
+@app.command()
+def samples(
+    checkpoint: Annotated[Path, typer.Option(help="模型文件夹")] = SHIPPED_CHECKPOINT,
+) -> None:
+    """打印模型对五句固定开场白的回答；种子固定，没有安全过滤。"""
+    loaded = load_checkpoint(checkpoint)
+    encoder = DialogueEncoder(loaded.tokenizer)
+    generation = loaded.generation or GENERATION
+    for opener, reply in sample_replies(loaded.model, encoder, generation):
+        print(f"{opener} → {reply}")
+
+
+@app.command()
+def base(
+    corpora: Annotated[Path, typer.Option(help="公开语料所在的文件夹")],
+    recipe: Annotated[Path, typer.Option(help="配方")] = BASE_RECIPE,
+    out: Annotated[Path, typer.Option(help="结果写到哪里")] = Path("runs/base"),
+) -> None:
+    """按配方训练随附的模型；停下后再运行一次就接着练。"""
+    folder = train_base(read_recipe(recipe), corpora, out)
+    print(f"练好了：{folder}")
+
+
+def main() -> None:
+    """Run the command line; a mistake of the caller's ends in one line and exit code 2."""
+    try:
+        app()
+    except (TrainingError, ChatbotError, VocabError) as error:
+        print(f"错误：{error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\n已停下；加 RESUME=1 从上次存盘接着练", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""``base``: the whole recipe of the shipped checkpoint, stage after stage, resumable."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
+
+from chatbot.checkpoint import load_checkpoint, special_ids
+from chatbot.dialogue import DialogueEncoder
+from training.clean import Cleaner, CleanRules
+from training.corpora import Dialogue, read_dialogues, read_texts
+from training.errors import CorpusError
+from training.loop import Outcome, Trainer, seed_everything
+from training.packing import Mixture
+from training.prepare import prepare_corpus, progress_bar, write_gated
+from training.recipe import PROVIDED, PROVIDED_CORPUS, Recipe, Source, Stage
+from training.samples import GENERATION
+from training.store import TokenStore
+from vocab.wordpiece import SHIPPED_VOCAB, load_tokenizer
+
+
+def train_base(recipe: Recipe, corpora: Path, out: Path) -> Path:
+    """Run the recipe's stages; return the folder of the finished checkpoint.
+
+    A stage that is done is skipped and one that was stopped goes on where it was saved.
+
+    Raises:
+        CorpusError: a corpus of the recipe is not in ``corpora``.
+    """
+    tokenizer = load_tokenizer(SHIPPED_VOCAB)
+    encoder = DialogueEncoder(tokenizer)
+    prepare_sources(recipe, corpora, out / "stores", encoder)
+    model = _new_model(recipe, tokenizer, recipe.stages[0].train.seed)
+    folder = out
+    for stage in recipe.stages:
+        folder = out / stage.name
+        if not (folder / "done").is_file():
+            outcome = _run_stage(recipe, stage, model, encoder, out)
+            (folder / "done").write_text(f"{outcome}\n", encoding="utf-8")
+        model = load_checkpoint(folder / "last").model
+    return folder / "last"
+
+
+def prepare_sources(recipe: Recipe, corpora: Path, out: Path, encoder: DialogueEncoder) -> None:
+    """Write the stores of every corpus that is not there yet."""
+    max_length = recipe.model["n_positions"]
+    missing = [s.file for s in recipe.sources.values() if not (corpora / s.file).is_file()]
+    if missing:
+        raise CorpusError(
+            corpora, None, f"缺少 {'、'.join(missing)}；用 CORPORA= 指明公开语料的文件夹"
+        )
+    for name, source in recipe.sources.items():
+        if (out / name).is_dir():
+            continue
+        rules = CleanRules(
+            drop_self_harm=source.drop_self_harm,
+            drop_stage_directions=source.drop_stage_directions,
+        )
+        cleaner = Cleaner(rules)
+        with progress_bar() as progress:
+            stream = _read(source, corpora / source.file)
+            write_gated(out / name, progress, stream, cleaner, encoder, max_length=max_length)
+        print(f"{name}: 留下 {cleaner.num_kept:,} 段，丢弃 {dict(cleaner.dropped)}", flush=True)
+    if not (out / PROVIDED).is_dir():
+        prepare_corpus(PROVIDED_CORPUS, out / PROVIDED, encoder, max_length=max_length)
+
+
+def _read(source: Source, path: Path) -> Iterator[Dialogue]:
+    read = read_texts if source.prose else read_dialogues
+    stream = read(path)
+    if not source.leave_last:
+        return stream
+    count = sum(1 for _ in read(path))
+    return islice(stream, max(count - source.leave_last, 0))
+
+
+def _new_model(recipe: Recipe, tokenizer: BertTokenizerFast, seed: int) -> GPT2LMHeadModel:
+    seed_everything(seed)
+    config = GPT2Config(**recipe.model, vocab_size=len(tokenizer), **special_ids(tokenizer))
+    return GPT2LMHeadModel(config)
+
+
+def _run_stage(
+    recipe: Recipe, stage: Stage, model: GPT2LMHeadModel, encoder: DialogueEncoder, out: Path
+) -> Outcome:
+    stores = out / "stores"
+    folders = {name: stores / name for name in stage.mix}
+    if PROVIDED in folders:
+        folders[PROVIDED] = stores / PROVIDED / "train"
+    mixture = Mixture(
+        tuple(TokenStore(folder, encoder) for folder in folders.values()),
+        tuple(stage.mix.values()),
+    )
+    valid = Mixture((TokenStore(stores / PROVIDED / "valid", encoder),), (1.0,))
+    folder = out / stage.name
+    print(f"阶段 {stage.name}：约 {mixture.num_tokens * stage.train.epochs:,} 个 token", flush=True)
+    trainer = Trainer(
+        model,
+        encoder,
+        mixture,
+        valid,
+        stage.train,
+        folder,
+        name=recipe.name,
+        generation=GENERATION,
+    )
+    return trainer.run(resume=(folder / "state").is_dir())

@@ -1,0 +1,80 @@
+"""What a run tells: progress lines, history.jsonl, TensorBoard, a loss curve, sample replies."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from torch.utils.tensorboard import SummaryWriter
+
+from training.figure import draw_curves
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class Journal:
+    """The written record of a run in the folder ``out``."""
+
+    def __init__(self, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        matplotlib.use("Agg")
+        self.out = out
+        self.history = out / "history.jsonl"
+        self._board = SummaryWriter(str(out / "tensorboard"))
+        self._last_line = time.monotonic()
+        self._last_tokens: int | None = None
+        self._recent: list[float] = []
+
+    def step(self, step: int, num_steps: int, loss: float, norm: float, num_tokens: int) -> None:
+        """Record one optimizer step; a line is printed every few seconds."""
+        self._recent.append(loss)
+        self._board.add_scalar("train/loss", loss, step)
+        self._board.add_scalar("train/gradient_norm", norm, step)
+        now = time.monotonic()
+        if self._last_tokens is None:
+            self._last_tokens = 0 if step == 1 else num_tokens
+        elapsed = now - self._last_line
+        if elapsed < _SECONDS_BETWEEN_LINES and step < num_steps:
+            return
+        mean = sum(self._recent) / len(self._recent)
+        speed = (num_tokens - self._last_tokens) / elapsed
+        remaining = (num_steps - step) * elapsed / len(self._recent)
+        self._write(step=step, loss=round(mean, 4), tokens_per_second=round(speed))
+        print(
+            f"第 {step}/{num_steps} 步  损失 {mean:.3f}  困惑度 {math.exp(min(mean, 50)):.1f}"
+            f"  {speed:,.0f} token/秒  还要 {remaining / 60:.1f} 分钟",
+            flush=True,
+        )
+        self._last_line, self._last_tokens, self._recent = now, num_tokens, []
+
+    def validation(self, step: int, loss: float, samples: list[tuple[str, str]]) -> None:
+        """Record a validation and its sample replies; redraw the curve."""
+        perplexity = math.exp(min(loss, 50))
+        self._board.add_scalar("valid/loss", loss, step)
+        self._write(step=step, valid_loss=round(loss, 4), samples=[list(pair) for pair in samples])
+        print(f"第 {step} 步  留出集损失 {loss:.4f}  困惑度 {perplexity:.2f}", flush=True)
+        for opener, reply in samples:
+            print(f"    {opener} → {reply}", flush=True)
+        self._board.flush()
+        draw_curves(self._records(), self.out / "loss.png")
+
+    def truncate(self, step: int) -> None:
+        """Forget records after ``step``: a resumed run writes them again."""
+        kept = [record for record in self._records() if record["step"] <= step]
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
+        self.history.write_text(text, encoding="utf-8")
+
+    def close(self) -> None:
+        """Close the TensorBoard log."""
+        self._board.close()
+
+    def _write(self, **record: Any) -> None:
+        with self.history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def _records(self) -> list[dict[str, Any]]:
+        if not self.history.is_file():
+            return []
+        return [json.loads(line) for line in self.history.read_text("utf-8").splitlines()]

@@ -1,0 +1,84 @@
+"""A recipe: corpora, a model shape, and stages of training, read from a TOML file."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.config import TrainConfig
+from training.errors import ConfigError
+
+PROVIDED = "provided"
+PROVIDED_CORPUS = Path(__file__).with_name("corpus")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A public corpus of the recipe.
+
+    Attributes:
+        file: name in the folder of corpora.
+        prose: every line is a text of its own, not an utterance.
+        drop_self_harm: see ``CleanRules``.
+        drop_stage_directions: see ``CleanRules``.
+        leave_last: dialogues at the end of the file that are never trained on.
+    """
+
+    file: str
+    prose: bool = False
+    drop_self_harm: bool = False
+    drop_stage_directions: bool = False
+    leave_last: int = 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the loop over a mixture: corpus name -> passes over it."""
+
+    name: str
+    mix: dict[str, float]
+    train: TrainConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes a checkpoint, but the corpora themselves."""
+
+    name: str
+    model: dict[str, Any]
+    sources: dict[str, Source]
+    stages: tuple[Stage, ...]
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        ConfigError: missing, not TOML, an unknown key, or a stage that mixes an unknown corpus.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: 找不到配方；请检查路径") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: TOML 坏了（{error}）；请修好") from None
+    allowed = {"name", "model", "corpora", "stages"}
+    if set(values) != allowed:
+        odd = "、".join(sorted(set(values) ^ allowed))
+        raise ConfigError(f"{path}: 多了或少了 {odd}；须有 {'、'.join(sorted(allowed))}")
+    try:
+        sources = {name: Source(**source) for name, source in values["corpora"].items()}
+        stages = tuple(_stage(stage, {*sources, PROVIDED}) for stage in values["stages"])
+    except (TypeError, KeyError) as error:
+        known = "、".join(field.name for field in dataclasses.fields(Source))
+        raise ConfigError(f"{path}: {error}；语料可用的键有 {known}") from None
+    return Recipe(values["name"], values["model"], sources, stages)
+
+
+def _stage(values: dict[str, Any], known: set[str]) -> Stage:
+    unknown = sorted(set(values["mix"]) - known)
+    if unknown:
+        raise ConfigError(f"阶段 {values['name']} 用了没有列出的语料 {'、'.join(unknown)}")
+    return Stage(values["name"], values["mix"], TrainConfig.from_dict(values["train"]))
