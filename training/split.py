@@ -28,6 +28,15 @@ class SplitReport:
     num_moved: int
     dropped: tuple[Dialogue, ...]
 
+    def __str__(self) -> str:
+        told = (
+            f"训练 {self.num_train:,} 段，留出 {self.num_held_out:,} 段，换边 {self.num_moved:,} 段"
+        )
+        lines = [f"{told}，删去与留出近似的 {len(self.dropped):,} 段"]
+        for item in self.dropped:
+            lines.append(f"{item.path}:{item.line}: 已删去“{' / '.join(item.utterances)}”")
+        return "\n".join(lines)
+
 
 @dataclass
 class _File:

@@ -1,0 +1,1 @@
+"""The rules that a dialogue corpus of this project keeps."""
