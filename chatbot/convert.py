@@ -1,15 +1,16 @@
 """Turn a folder with ``pytorch_model.bin`` (GPT2-chitchat's form) into a checkpoint of ours."""
 
-import json
-import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
-from chatbot.checkpoint import save_checkpoint, special_ids
+from chatbot.checkpoint import VOCAB, save_checkpoint
 from chatbot.errors import CheckpointError
+from chatbot.weights import CONFIG, build_model, read_config
 from vocab.wordpiece import VocabError, load_tokenizer
+
+PICKLE = "pytorch_model.bin"
 
 
 def convert_checkpoint(source: str | Path, out: str | Path) -> Path:
@@ -18,39 +19,31 @@ def convert_checkpoint(source: str | Path, out: str | Path) -> Path:
     The pickle is opened with ``weights_only``, so it cannot run code.
 
     Raises:
-        CheckpointError: a file is missing, unsafe or does not fit the others.
+        CheckpointError: a file is missing, unsafe or does not fit the others, or ``out`` is
+            taken.
     """
-    source = Path(source)
-    weights_file = source / "pytorch_model.bin"
-    for name in ("pytorch_model.bin", "config.json", "vocab.txt"):
+    source, out = Path(source), Path(out)
+    for name in (PICKLE, CONFIG, VOCAB):
         if not (source / name).is_file():
             raise CheckpointError(f"{source}: 缺少 {name}；请把三个文件放在同一个文件夹")
-    try:
-        weights = torch.load(weights_file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        what = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{weights_file}: 不能安全地读出（{what}）；请重新取得文件") from None
+    if out.exists():
+        raise CheckpointError(f"{out}: 已经有了；请另起一个名字，或先把它移走")
+    weights = _read_pickle(source / PICKLE)
     try:
         tokenizer = load_tokenizer(source)
-        values = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    except (VocabError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{source}: {error}") from None
-    config = GPT2Config.from_dict({**values, **special_ids(tokenizer)})
-    if config.vocab_size != len(tokenizer):
-        raise CheckpointError(
-            f"{source}: 词表有 {len(tokenizer)} 个词，config.json 的 vocab_size 是 "
-            f"{config.vocab_size}；请放回训练时用的 vocab.txt"
-        )
-    model = GPT2LMHeadModel(config)
-    weights = {
-        key: tensor
-        for key, tensor in weights.items()
-        if not key.endswith((".attn.bias", ".attn.masked_bias"))
-    }
-    weights.setdefault("lm_head.weight", weights.get("transformer.wte.weight"))
+    except VocabError as error:
+        raise CheckpointError(str(error)) from None
+    config = read_config(source / CONFIG, tokenizer)
+    model = build_model(config, weights, source / PICKLE)
+    return save_checkpoint(out, model, tokenizer, name=out.name, dtype=torch.float32)
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
     try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        what = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{weights_file}: 权重与 config.json 不符（{what}）") from None
-    return save_checkpoint(out, model, tokenizer, name=Path(out).name, dtype=torch.float32)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes that are no pickle of weights can raise anything
+        what = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path}: 不能安全地读出（{what}）；请重新取得文件") from None
+    if not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
+        raise CheckpointError(f"{path}: 里面不是一份权重；请取得模型的 state_dict")
+    return weights

@@ -46,7 +46,7 @@ def prepare(
     corpus: Corpus = PROVIDED_CORPUS,
     out: Annotated[Path, typer.Option(help="词元库写到哪里")] = Path("runs/stores"),
     vocab: Annotated[Path, typer.Option(help="用谁的词表（模型文件夹）")] = SHIPPED_CHECKPOINT,
-    max_length: Annotated[int, typer.Option(help="一段最多多少个 token", min=8)] = 256,
+    max_length: Annotated[int, typer.Option(help="一段最多多少个 token")] = 256,
 ) -> None:
     """把语料做成内存映射的词元库。"""
     encoder = DialogueEncoder(load_checkpoint(vocab).tokenizer)
@@ -59,6 +59,9 @@ def dialogue(
     out: Annotated[Path, typer.Option(help="结果写到哪里")] = Path("runs/dialogue"),
     init: Annotated[str | None, typer.Option(help="接着哪个模型练：文件夹或 hub 名")] = None,
     config: Annotated[Path | None, typer.Option(help="从头练：GPT2Config 的 JSON")] = None,
+    vocab: Annotated[
+        Path | None, typer.Option(help="从头练用的词表", show_default="随附的")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="接着上次停下的地方练")] = False,
     epochs: Annotated[int, typer.Option(help="最多练几遍")] = 2,
     batch_rows: Annotated[int, typer.Option(help="一次前向几行")] = 16,
@@ -84,7 +87,9 @@ def dialogue(
         precision=precision,
         compile=compile,
     )
-    train_dialogue(corpus, out, settings, init=init, model_config=config, resume=resume)
+    train_dialogue(
+        corpus, out, settings, init=init, model_config=config, vocab=vocab, resume=resume
+    )
 
 
 @app.command()
@@ -114,7 +119,7 @@ def main() -> None:
     """Run the command line; a mistake of the caller's ends in one line and exit code 2."""
     try:
         app()
-    except (TrainingError, ChatbotError, VocabError) as error:
+    except (TrainingError, ChatbotError, VocabError, OSError) as error:
         print(f"错误：{error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
+from transformers import BertTokenizerFast, GPT2LMHeadModel
 
-from chatbot.checkpoint import load_checkpoint, special_ids
+from chatbot.checkpoint import load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training.clean import Cleaner, CleanRules
+from training.config import fit_model_config
 from training.corpora import Dialogue, read_dialogues, read_texts
 from training.errors import CorpusError
 from training.loop import Outcome, Trainer, seed_everything
@@ -16,6 +17,7 @@ from training.packing import Mixture
 from training.prepare import prepare_corpus, progress_bar, write_gated
 from training.recipe import PROVIDED, PROVIDED_CORPUS, Recipe, Source, Stage
 from training.samples import GENERATION
+from training.state import saved_state
 from training.store import TokenStore
 from vocab.wordpiece import SHIPPED_VOCAB, load_tokenizer
 
@@ -62,7 +64,7 @@ def prepare_sources(recipe: Recipe, corpora: Path, out: Path, encoder: DialogueE
             stream = _read(source, corpora / source.file)
             write_gated(out / name, progress, stream, cleaner, encoder, max_length=max_length)
         print(f"{name}: 留下 {cleaner.num_kept:,} 段，丢弃 {dict(cleaner.dropped)}", flush=True)
-    if not (out / PROVIDED).is_dir():
+    if not (out / PROVIDED / "valid").is_dir():  # the second of its two
         prepare_corpus(PROVIDED_CORPUS, out / PROVIDED, encoder, max_length=max_length)
 
 
@@ -77,8 +79,7 @@ def _read(source: Source, path: Path) -> Iterator[Dialogue]:
 
 def _new_model(recipe: Recipe, tokenizer: BertTokenizerFast, seed: int) -> GPT2LMHeadModel:
     seed_everything(seed)
-    config = GPT2Config(**recipe.model, vocab_size=len(tokenizer), **special_ids(tokenizer))
-    return GPT2LMHeadModel(config)
+    return GPT2LMHeadModel(fit_model_config(recipe.model, tokenizer))
 
 
 def _run_stage(
@@ -105,4 +106,4 @@ def _run_stage(
         name=recipe.name,
         generation=GENERATION,
     )
-    return trainer.run(resume=(folder / "state").is_dir())
+    return trainer.run(resume=saved_state(folder / "state") is not None)

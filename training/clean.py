@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from chatbot.safety.guard import Guard
 from training.corpora import Dialogue
 
-_URL = re.compile(r"(?:https?://|www\.)[\w./?=&%#~:+-]+", re.IGNORECASE)
-_MENTION = re.compile(r"(?:回复)?@[\w\-·]{1,30}[:：]?\s?")
+_URL = re.compile(r"(?:https?://|www\.)[\w./?=&%#~:+-]+", re.IGNORECASE | re.ASCII)
+# Not after a Latin letter or digit: that is an e-mail address, which drops the dialogue.
+_MENTION = re.compile(r"(?:回复)?(?<![A-Za-z0-9._+-])@[\w\-·]{1,30}[:：]?\s?")
 _HASHTAG = re.compile(r"#[^#\s]{1,30}#")
 _STAGE = re.compile(r"[（(][^（）()]{1,20}[）)]\s*")
 _REPEAT = re.compile(r"(.)\1{5,}")

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from transformers import BertTokenizerFast, GPT2Config
+import torch
+from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
 from chatbot.checkpoint import special_ids
 from training.errors import ConfigError
@@ -26,7 +28,7 @@ class TrainConfig:
         warmup_steps: optimizer steps of linear warm-up.
         weight_decay: AdamW's, on matrices only.
         clip_norm: gradient norm limit; 0 turns it off.
-        dropout: of embeddings, attention and residuals.
+        dropout: of embeddings and residuals; attention weights are never dropped.
         patience: validations without a better loss before the run stops; 0 never stops early.
         validate_every: optimizer steps between validations within an epoch; 0: each epoch's end.
         save_every: optimizer steps between saves of the state to resume from.
@@ -53,21 +55,18 @@ class TrainConfig:
     compile: str = "auto"
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "row_length", "batch_rows", "accumulate", "save_every")
-        for name in positive:
-            self._require(name, getattr(self, name) >= 1, "至少 1")
-        self._require("row_length", self.row_length >= 8, "至少 8")
-        self._require("learning_rate", 0 < self.learning_rate < 1, "0 到 1 之间")
-        self._require("min_learning_rate", 0 <= self.min_learning_rate <= 1, "0 到 1 之间")
-        self._require("dropout", 0 <= self.dropout < 1, "0 到 1 之间")
+        for name in ("epochs", "batch_rows", "accumulate", "save_every"):
+            self._require(name, getattr(self, name) >= 1, "至少是 1")
+        self._require("row_length", self.row_length >= 8, "至少是 8")
+        self._require("learning_rate", 0 < self.learning_rate < 1, "在 0 和 1 之间")
+        self._require("min_learning_rate", 0 <= self.min_learning_rate <= 1, "在 0 和 1 之间")
+        self._require("dropout", 0 <= self.dropout < 1, "至少是 0、小于 1")
         for name in ("warmup_steps", "weight_decay", "clip_norm", "patience", "validate_every"):
-            self._require(name, getattr(self, name) >= 0, "不能为负")
-        self._require(
-            "precision",
-            self.precision in ("auto", "bfloat16", "float32"),
-            "auto、bfloat16、float32",
-        )
-        self._require("compile", self.compile in ("auto", "on", "off"), "auto、on、off")
+            self._require(name, 0 <= getattr(self, name) < math.inf, "不小于 0")
+        self._require("seed", 0 <= self.seed < 2**63, "不小于 0、小于 2**63")
+        precisions = ("auto", "bfloat16", "float32")
+        self._require("precision", self.precision in precisions, "是 auto、bfloat16 或 float32")
+        self._require("compile", self.compile in ("auto", "on", "off"), "是 auto、on 或 off")
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
         if not holds:
@@ -91,24 +90,57 @@ def read_model_config(path: str | Path, tokenizer: BertTokenizerFast) -> GPT2Con
     """Read a ``GPT2Config`` JSON and fit it to the tokenizer (size and special tokens).
 
     Raises:
-        ConfigError: missing, not JSON, an unknown key, or a ``vocab_size`` that contradicts.
+        ConfigError: missing, not JSON, or what ``fit_model_config`` refuses.
     """
     path = Path(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: 找不到模型配置；请检查 CONFIG= 的路径") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: JSON 坏了（{error}）；请修好") from None
+        return fit_model_config(_read_object(path), tokenizer)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def fit_model_config(values: dict[str, Any], tokenizer: BertTokenizerFast) -> GPT2Config:
+    """Return the ``GPT2Config`` of these values for a tokenizer (size and special tokens).
+
+    Raises:
+        ConfigError: an unknown key, a ``vocab_size`` that contradicts, or values of no model.
+    """
     known = set(GPT2Config().to_dict()) | {"model_type", "architectures"}
-    unknown = sorted(set(values) - known) if isinstance(values, dict) else ["（不是对象）"]
-    if unknown:
-        raise ConfigError(f"{path}: GPT2Config 没有 {'、'.join(unknown)}；请删去或改正")
-    size = values.setdefault("vocab_size", len(tokenizer))
+    if unknown := sorted(set(values) - known):
+        raise ConfigError(f"GPT2Config 没有 {'、'.join(unknown)}；请删去或改正")
+    if values.get("model_type", "gpt2") != "gpt2":
+        raise ConfigError(f"model_type 是 {values['model_type']!r}；须是 gpt2")
+    size = values.get("vocab_size", len(tokenizer))
     if size != len(tokenizer):
         raise ConfigError(
-            f"{path}: vocab_size 是 {size}，词表却有 {len(tokenizer)} 个词；改成 {len(tokenizer)}"
+            f"vocab_size 是 {size}，词表却有 {len(tokenizer)} 个词；改成 {len(tokenizer)}"
         )
-    if values.get("n_embd", 768) % values.get("n_head", 12):
-        raise ConfigError(f"{path}: n_embd 须能被 n_head 整除")
-    return GPT2Config.from_dict({**values, **special_ids(tokenizer)})
+    try:
+        fitted = {**values, "vocab_size": size, **special_ids(tokenizer)}
+        config = GPT2Config.from_dict(fitted)
+        _require_a_model(config)
+    except Exception as error:  # the library checks the values and raises errors of its own
+        what = " ".join(str(error).split())[:200]
+        raise ConfigError(f"模型配置里的值不能用（{what}）；请改正") from None
+    return config
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("找不到模型配置；请检查 CONFIG= 的路径") from None
+    except (ValueError, RecursionError, OSError) as error:
+        raise ConfigError(f"JSON 坏了（{error}）；请修好") from None
+    if not isinstance(values, dict):
+        raise ConfigError("须是一个 JSON 对象；请改正")
+    return values
+
+
+def _require_a_model(config: GPT2Config) -> None:
+    """Raise ValueError, or what the library raises, for sizes that make no model."""
+    for name in ("n_positions", "n_embd", "n_layer", "n_head"):
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} 须至少是 1")
+    with torch.device("meta"):  # no memory
+        GPT2LMHeadModel(config)

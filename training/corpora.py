@@ -7,18 +7,24 @@ Any of them compressed as ``.gz`` or ``.xz``.
 """
 
 import gzip
-import json
 import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from training.errors import CorpusError
+from training.records import (
+    items_of_list,
+    parse_line,
+    utterances_of_list,
+    utterances_of_record,
+)
 
 FORMATS = (".txt", ".json", ".jsonl")
 _COMPRESSED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open}
-_BROKEN = (UnicodeDecodeError, EOFError, lzma.LZMAError, gzip.BadGzipFile)
+_BROKEN = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,9 @@ def corpus_files(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise CorpusError(path, None, "找不到语料；请检查 CORPUS= 的路径")
-    files = sorted(child for child in path.iterdir() if _format(child) in FORMATS)
+    files = sorted(
+        child for child in path.iterdir() if child.is_file() and _format(child) in FORMATS
+    )
     if not files:
         raise CorpusError(
             path, None, f"文件夹里没有语料；需要 {'、'.join(FORMATS)}，可再压成 .gz、.xz"
@@ -66,9 +74,7 @@ def read_dialogues(path: str | Path) -> Iterator[Dialogue]:
     found = False
     for dialogue in reader(path):
         if len(dialogue.utterances) < 2:
-            raise CorpusError(
-                path, dialogue.line, "这段对话只有一句；一段至少两句，段与段之间空一行"
-            )
+            raise CorpusError(path, dialogue.line, _too_short(dialogue))
         found = True
         yield dialogue
     if not found:
@@ -84,6 +90,11 @@ def read_texts(path: str | Path) -> Iterator[Dialogue]:
                 yield Dialogue((line,), path, number)
 
 
+def _too_short(dialogue: Dialogue) -> str:
+    found = f"只有一句（{dialogue.utterances[0][:20]}）" if dialogue.utterances else "是空的"
+    return f"这段对话{found}；一段至少两句，段与段之间空一行"
+
+
 def _format(path: Path) -> str:
     return Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
 
@@ -91,19 +102,25 @@ def _format(path: Path) -> str:
 def _open(path: Path) -> IO[str]:
     try:
         opener: Callable[..., IO[str]] = _COMPRESSED.get(path.suffix, open)
-        return opener(path, "rt", encoding="utf-8-sig")
+        # What is not UTF-8 becomes surrogates, so that ``_lines`` meets it on its own line.
+        return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
         raise CorpusError(path, None, "找不到文件；请检查路径") from None
+    except OSError as error:
+        what = f"打不开（{error.strerror}）；请检查路径和权限"
+        raise CorpusError(path, None, what) from None
 
 
 def _lines(path: Path, file: IO[str]) -> Iterator[str]:
     number = 0
     try:
         for number, line in enumerate(file, start=1):  # noqa: B007
+            line.encode()
             yield line
-    except _BROKEN as error:
-        what = "不是 UTF-8" if isinstance(error, UnicodeDecodeError) else "压缩包坏了"
-        raise CorpusError(path, number + 1, f"{what}；请转成 UTF-8 或重新取得文件") from None
+    except UnicodeEncodeError:
+        raise CorpusError(path, number, "这一行不是 UTF-8；请把文件转成 UTF-8") from None
+    except _BROKEN:
+        raise CorpusError(path, number + 1, "压缩包从这里起坏了；请重新取得文件") from None
 
 
 def _read_txt(path: Path) -> Iterator[Dialogue]:
@@ -125,61 +142,13 @@ def _read_txt(path: Path) -> Iterator[Dialogue]:
 def _read_json(path: Path) -> Iterator[Dialogue]:
     with _open(path) as file:
         text = "".join(_lines(path, file))
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CorpusError(path, error.lineno, f"JSON 坏了（{error.msg}）；请修好这一行") from None
-    if not isinstance(data, list):
-        raise CorpusError(path, 1, "最外层须是列表：[[句, 句, …], …]")
-    for number, item in enumerate(data, start=1):
-        yield Dialogue(_strings(item, path, 1, f"第 {number} 段"), path, 1)
+    for number, (line, item) in enumerate(items_of_list(text, path), start=1):
+        yield Dialogue(utterances_of_list(item, path, line, f"第 {number} 段"), path, line)
 
 
 def _read_jsonl(path: Path) -> Iterator[Dialogue]:
     with _open(path) as file:
         for number, line in enumerate(_lines(path, file), start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise CorpusError(
-                    path, number, f"JSON 坏了（{error.msg}）；每行须是一个完整的对象"
-                ) from None
-            yield Dialogue(_from_record(record, path, number), path, number)
-
-
-def _from_record(record: object, path: Path, number: int) -> tuple[str, ...]:
-    if isinstance(record, dict) and "dialogue" in record:
-        return _strings(record["dialogue"], path, number, "dialogue")
-    if isinstance(record, dict) and isinstance(record.get("messages"), list):
-        return _from_messages(record["messages"], path, number)
-    raise CorpusError(
-        path, number, '须有 "dialogue": [句, …] 或 "messages": [{"role", "content"}, …]'
-    )
-
-
-def _from_messages(messages: list[object], path: Path, number: int) -> tuple[str, ...]:
-    utterances: list[str] = []
-    expected = "user"
-    for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
-            raise CorpusError(path, number, 'messages 的每一项须有 "role" 和文字 "content"')
-        if message.get("role") == "system" and not utterances:
-            continue
-        if message.get("role") != expected:
-            raise CorpusError(
-                path, number, f'这里的 role 须是 "{expected}"；user 先说，与 assistant 轮流'
-            )
-        utterances.append(message["content"].strip())
-        expected = "assistant" if expected == "user" else "user"
-    return _strings(utterances, path, number, "messages")
-
-
-def _strings(value: object, path: Path, line: int, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise CorpusError(path, line, f"{where} 须是一列文字")
-    utterances = tuple(text.strip() for text in value)
-    if not all(utterances):
-        raise CorpusError(path, line, f"{where} 里有空的一句；请删去或补上")
-    return utterances
+            if line.strip():
+                record = parse_line(line, path, number)
+                yield Dialogue(utterances_of_record(record, path, number), path, number)

@@ -14,6 +14,7 @@ from training.loop import Outcome, Trainer, seed_everything
 from training.packing import Mixture
 from training.prepare import prepare_corpus, print_report
 from training.samples import GENERATION
+from training.state import saved_state
 from training.store import TokenStore
 from vocab.wordpiece import SHIPPED_VOCAB, load_tokenizer
 
@@ -25,15 +26,21 @@ def train_dialogue(
     *,
     init: str | None = None,
     model_config: Path | None = None,
+    vocab: Path | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Prepare a corpus and train on it, from ``init`` or from a ``GPT2Config`` JSON.
+
+    ``vocab`` is the table of a model made from ``model_config``, the shipped one unless given;
+    ``init`` brings its own.
 
     Raises:
         TrainingError, CheckpointError, VocabError: one line that names the remedy.
     """
     seed_everything(config.seed)
-    model, tokenizer, name, generation = _starting_point(init, model_config, out)
+    if resume and saved_state(out / "state") is None:
+        raise ConfigError(f"{out}: 没有可以接着训练的存盘；去掉 RESUME=1 从头开始")
+    model, tokenizer, name, generation = _starting_point(init, model_config, vocab, out)
     if config.row_length > model.config.n_positions:
         raise ConfigError(
             f"row_length={config.row_length} 超过模型的 n_positions={model.config.n_positions}；"
@@ -71,18 +78,22 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
 
 
 def _starting_point(
-    init: str | None, model_config: Path | None, out: Path
+    init: str | None, model_config: Path | None, vocab: Path | None, out: Path
 ) -> tuple[GPT2LMHeadModel, BertTokenizerFast, str, dict[str, Any]]:
     if init and model_config:
-        raise ConfigError("INIT= 和 CONFIG= 只能给一个：接着已有的练，或按配置从头练")
+        raise ConfigError("INIT= 和 CONFIG= 只能给一个；要么接着已有的练，要么按配置从头练")
+    if init and vocab:
+        raise ConfigError("INIT= 的模型自带词表；请去掉 --vocab，或用 CONFIG= 从头练")
     if init:
         checkpoint = load_checkpoint(_resolve(init))
         name = checkpoint.manifest["name"]
         generation = checkpoint.generation or GENERATION
         return checkpoint.model, checkpoint.tokenizer, name, generation
     if model_config is None:
-        raise ConfigError("须给 INIT=（已有模型的文件夹）或 CONFIG=（GPT2Config 的 JSON）")
-    tokenizer = load_tokenizer(SHIPPED_VOCAB)
+        raise ConfigError(
+            "没有起点；须给 INIT=（已有模型的文件夹）或 CONFIG=（GPT2Config 的 JSON）"
+        )
+    tokenizer = load_tokenizer(vocab or SHIPPED_VOCAB)
     model = GPT2LMHeadModel(read_model_config(model_config, tokenizer))
     return model, tokenizer, out.name, GENERATION
 
@@ -93,12 +104,16 @@ def _resolve(init: str) -> Path:
     if folder.exists() or init.count("/") != 1 or init.startswith((".", "/", "~")):
         return folder
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         files = ["*.safetensors", "*.json", "vocab.txt"]
         return Path(snapshot_download(init, allow_patterns=files))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         what = " ".join(str(error).split())[:160]
         raise ConfigError(
             f"{init}: 既不是本机的文件夹，也取不到这个模型（{what}）；请先下载到本机再用路径"

@@ -1,5 +1,6 @@
 """What a run tells: progress lines, history.jsonl, TensorBoard, a loss curve, sample replies."""
 
+import contextlib
 import json
 import math
 import time
@@ -39,7 +40,7 @@ class Journal:
         if elapsed < _SECONDS_BETWEEN_LINES and step < num_steps:
             return
         mean = sum(self._recent) / len(self._recent)
-        speed = (num_tokens - self._last_tokens) / elapsed
+        speed = (num_tokens - self._last_tokens) / max(elapsed, 1e-9)
         remaining = (num_steps - step) * elapsed / len(self._recent)
         self._write(step=step, loss=round(mean, 4), tokens_per_second=round(speed))
         print(
@@ -77,4 +78,8 @@ class Journal:
     def _records(self) -> list[dict[str, Any]]:
         if not self.history.is_file():
             return []
-        return [json.loads(line) for line in self.history.read_text("utf-8").splitlines()]
+        records = []
+        for line in self.history.read_text("utf-8").splitlines():
+            with contextlib.suppress(ValueError):  # a line that a stopped run did not finish
+                records.append(json.loads(line))
+        return records

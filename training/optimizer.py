@@ -47,9 +47,14 @@ class MasterAdamW:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> float:
-        """Update with ``learning_rate`` and return the gradient norm before clipping."""
+        """Update with ``learning_rate`` and return the gradient norm before clipping.
+
+        Nothing is updated when the norm is not finite, for no weight would survive it.
+        """
         limit = self._clip_norm or math.inf
         norm = float(nn.utils.clip_grad_norm_(self.masters, limit))
+        if not math.isfinite(norm):
+            return norm
         for group in self._adamw.param_groups:
             group["lr"] = learning_rate
         self._adamw.step()

@@ -22,8 +22,11 @@ class Mixture:
     def __post_init__(self) -> None:
         if len(self.stores) != len(self.epochs) or not self.stores:
             raise ConfigError("混合语料须给每个词元库一个遍数")
-        if any(share < 0 for share in self.epochs) or not sum(map(len, self.stores)):
-            raise ConfigError("遍数不能为负，语料也不能是空的")
+        picked = [
+            round(len(store) * share) for store, share in zip(self.stores, self.epochs, strict=True)
+        ]
+        if any(share < 0 for share in self.epochs) or not sum(picked):
+            raise ConfigError("遍数不能为负，语料也不能是空的；请改正遍数或换语料")
 
     @property
     def num_tokens(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -11,7 +12,7 @@ from rich.table import Table
 from chatbot.dialogue import DialogueEncoder
 from training.clean import Cleaner
 from training.corpora import Dialogue, corpus_files, read_dialogues
-from training.errors import CorpusError
+from training.errors import ConfigError, CorpusError
 from training.split import HELD_OUT, is_held_out
 from training.store import StoreReport, write_store
 
@@ -39,7 +40,10 @@ def prepare_corpus(
 
     Raises:
         CorpusError: names file, line and remedy; also when nothing is left to train on.
+        ConfigError: ``max_length`` has no room for a turn.
     """
+    if max_length < 8:
+        raise ConfigError(f"max_length={max_length} 不可用；须至少是 8")
     corpus = Path(corpus)
     files = corpus_files(corpus)
     held_out = corpus / HELD_OUT
@@ -73,12 +77,14 @@ def write_gated(
 ) -> StoreReport:
     """Pass a stream through the gate into a store, showing progress."""
     task = progress.add_task(f"{folder.parent.name}/{folder.name}", total=None)
-    facts = {"dropped": cleaner.dropped}
+    before = cleaner.dropped.copy()
+    facts: dict[str, Any] = {}
 
     def watched() -> Iterator[Dialogue]:
         for item in dialogues:
             progress.advance(task)
             yield item
+        facts["dropped"] = dict(cleaner.dropped - before)
 
     report = write_store(
         folder, cleaner.clean(watched()), encoder, max_length=max_length, facts=facts

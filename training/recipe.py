@@ -58,12 +58,7 @@ def read_recipe(path: str | Path) -> Recipe:
         ConfigError: missing, not TOML, an unknown key, or a stage that mixes an unknown corpus.
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: 找不到配方；请检查路径") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: TOML 坏了（{error}）；请修好") from None
+    values = _read_toml(path)
     allowed = {"name", "model", "corpora", "stages"}
     if set(values) != allowed:
         odd = "、".join(sorted(set(values) ^ allowed))
@@ -71,14 +66,36 @@ def read_recipe(path: str | Path) -> Recipe:
     try:
         sources = {name: Source(**source) for name, source in values["corpora"].items()}
         stages = tuple(_stage(stage, {*sources, PROVIDED}) for stage in values["stages"])
-    except (TypeError, KeyError) as error:
+        if not stages:
+            raise ConfigError("一个阶段也没有；请加上 [[stages]]")
+        if not isinstance(values["model"].get("n_positions"), int):
+            raise ConfigError("[model] 里没有整数 n_positions；请加上")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except (TypeError, AttributeError) as error:
         known = "、".join(field.name for field in dataclasses.fields(Source))
-        raise ConfigError(f"{path}: {error}；语料可用的键有 {known}") from None
+        raise ConfigError(f"{path}: 写法不对（{error}）；语料可用的键有 {known}") from None
     return Recipe(values["name"], values["model"], sources, stages)
 
 
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: 找不到配方；请检查路径") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: TOML 坏了（{error}）；请修好") from None
+
+
 def _stage(values: dict[str, Any], known: set[str]) -> Stage:
-    unknown = sorted(set(values["mix"]) - known)
-    if unknown:
-        raise ConfigError(f"阶段 {values['name']} 用了没有列出的语料 {'、'.join(unknown)}")
-    return Stage(values["name"], values["mix"], TrainConfig.from_dict(values["train"]))
+    if missing := sorted({"name", "mix", "train"} - set(values)):
+        raise ConfigError(f"有个阶段少了 {'、'.join(missing)}；请补上")
+    name, mix = values["name"], values["mix"]
+    if unknown := sorted(set(mix) - known):
+        raise ConfigError(
+            f"阶段 {name} 用了没有列出的语料 {'、'.join(unknown)}；请在 corpora 里列出"
+        )
+    for corpus, epochs in mix.items():
+        if isinstance(epochs, bool) or not isinstance(epochs, int | float) or epochs < 0:
+            raise ConfigError(f"阶段 {name} 里 {corpus}={epochs!r} 不可用；须是不小于 0 的遍数")
+    return Stage(name, mix, TrainConfig.from_dict(values["train"]))

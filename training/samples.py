@@ -7,12 +7,12 @@ from transformers import GPT2LMHeadModel
 from chatbot.bot import token_rules
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.runner import ModelRunner
 from chatbot.dialogue import DialogueEncoder
 
 OPENERS = ("你好", "今天好累啊", "你叫什么名字？", "我养了一只猫", "晚安")
 GENERATION: dict[str, Any] = {"temperature": 0.7, "top_p": 0.9, "repetition_penalty": 1.1}
 _SEED = 0
+_LONGEST = 40  # tokens of a reply
 
 
 def sample_replies(
@@ -20,12 +20,14 @@ def sample_replies(
 ) -> list[tuple[str, str]]:
     """Return (opener, reply) for the fixed openers, with the model's defaults and a fixed seed.
 
-    No safety filter: what is shown is what the model says.
+    No safety filter: what is shown is what the model says. An opener that a small model has no
+    room for is left out.
     """
     room = model.config.n_positions
-    prompts = [encoder.encode([opener]) for opener in OPENERS]
-    longest = max(1, min(40, room - max(map(len, prompts))))
+    prompts = {opener: encoder.encode([opener]) for opener in OPENERS}
+    prompts = {opener: ids for opener, ids in prompts.items() if len(ids) < room}
+    longest = min(_LONGEST, room - max(map(len, prompts.values()), default=0))
     values = {**generation, "max_new_tokens": longest, "seed": _SEED}
-    engine = Engine(ModelRunner(model))
-    replies = engine.generate(prompts, SamplingParams(**values), token_rules(encoder))
-    return [(opener, encoder.decode(ids)) for opener, ids in zip(OPENERS, replies, strict=True)]
+    engine = Engine(model)
+    replies = engine.generate(prompts.values(), SamplingParams(**values), token_rules(encoder))
+    return [(opener, encoder.decode(ids)) for opener, ids in zip(prompts, replies, strict=True)]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.checkpoint import replace_folder
 from chatbot.dialogue import DialogueEncoder, Ids, windows
+from chatbot.folder import replace_folder
 from training.corpora import Dialogue
 from training.errors import StoreError
 
@@ -58,26 +58,11 @@ def write_store(
     staging = folder.with_name(folder.name + ".saving")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    dtype = np.uint16 if len(encoder.tokenizer) <= 1 << 16 else np.uint32
-    lengths: list[int] = []
-    num_utterances = num_too_long = 0
-    with (staging / "tokens.bin").open("wb") as file:
-        for utterances in _encoded(dialogues, encoder):
-            ranges = windows([len(ids) for ids in utterances], max_length)
-            covered = sum(stop - start for start, stop in ranges)
-            num_utterances += covered
-            num_too_long += len(utterances) - covered
-            for start, stop in ranges:
-                ids = encoder.join(utterances[start:stop])
-                lengths.append(len(ids))
-                file.write(np.asarray(ids, dtype).tobytes())
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    np.save(staging / "offsets.npy", offsets)
-    report = StoreReport(len(lengths), num_utterances, int(offsets[-1]), num_too_long)
+    dtype = np.dtype(np.uint16 if len(encoder.tokenizer) <= 1 << 16 else np.uint32)
+    report = _write_ids(staging, _encoded(dialogues, encoder), encoder, max_length, dtype)
     record = {
         "format": FORMAT,
-        "dtype": np.dtype(dtype).name,
+        "dtype": dtype.name,
         "max_length": max_length,
         "vocab_sha256": vocab_digest(encoder),
         **vars(report),
@@ -101,17 +86,22 @@ class TokenStore:
         folder = Path(folder)
         try:
             self.record: dict[str, Any] = json.loads((folder / "store.json").read_text("utf-8"))
+            if self.record["num_dialogues"] == 0:
+                raise StoreError(f"{folder}: 里面没有对话；换一份语料再运行 prepare")
             self.offsets: NDArray[np.int64] = np.load(folder / "offsets.npy")
             self._tokens = np.memmap(folder / "tokens.bin", self.record["dtype"], mode="r")
+            digest = self.record["vocab_sha256"]
         except FileNotFoundError as error:
             raise StoreError(
                 f"{error.filename}: 找不到；先运行 python -m training prepare"
             ) from None
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, EOFError) as error:
             raise StoreError(f"{folder}: 词元库坏了（{error}）；删掉它再运行 prepare") from None
-        if self.record["vocab_sha256"] != vocab_digest(encoder):
+        if self.record.get("format") != FORMAT:
+            raise StoreError(f"{folder}: 是另一个版本做的；删掉它再运行 prepare")
+        if digest != vocab_digest(encoder):
             raise StoreError(f"{folder}: 是用另一份词表做的；用这份词表重新运行 prepare")
-        if self.offsets[-1] != len(self._tokens):
+        if not len(self.offsets) or self.offsets[-1] != len(self._tokens):
             raise StoreError(f"{folder}: tokens.bin 没写完；删掉它再运行 prepare")
 
     def __len__(self) -> int:
@@ -125,6 +115,31 @@ class TokenStore:
     def __getitem__(self, index: int) -> NDArray[np.integer[Any]]:
         ids: NDArray[np.integer[Any]] = self._tokens[self.offsets[index] : self.offsets[index + 1]]
         return ids
+
+
+def _write_ids(
+    folder: Path,
+    dialogues: Iterable[list[Ids]],
+    encoder: DialogueEncoder,
+    max_length: int,
+    dtype: np.dtype[Any],
+) -> StoreReport:
+    lengths: list[int] = []
+    num_utterances = num_too_long = 0
+    with (folder / "tokens.bin").open("wb") as file:
+        for utterances in dialogues:
+            ranges = windows([len(ids) for ids in utterances], max_length)
+            covered = sum(stop - start for start, stop in ranges)
+            num_utterances += covered
+            num_too_long += len(utterances) - covered
+            for start, stop in ranges:
+                ids = encoder.join(utterances[start:stop])
+                lengths.append(len(ids))
+                file.write(np.asarray(ids, dtype).tobytes())
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    np.save(folder / "offsets.npy", offsets)
+    return StoreReport(len(lengths), num_utterances, int(offsets[-1]), num_too_long)
 
 
 def _encoded(dialogues: Iterable[Dialogue], encoder: DialogueEncoder) -> Iterator[list[Ids]]:

@@ -1,0 +1,101 @@
+# The front door. Everything runs in .venv; nothing is installed outside it.
+.DEFAULT_GOAL := help
+
+SHIPPED := chatbot/checkpoints/xiaoxian
+
+PYTHON ?= python3
+PIP_ARGS ?=
+CHECKPOINT ?=
+# Not `?=`: some shells export HOST as the machine's own name.
+HOST =
+PORT ?=
+CORPUS ?= training/corpus
+CONFIG ?=
+INIT ?= $(if $(CONFIG),,$(SHIPPED))
+OUT ?= runs/dialogue
+RESUME ?=
+CORPORA ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(call quoted,TEXT): TEXT as one word of the shell, whatever characters it holds.
+quoted = '$(subst ','\'',$(1))'
+# $(call option,NAME,VALUE): --NAME 'VALUE', or nothing when VALUE is empty.
+option = $(if $(2),--$(1) $(call quoted,$(2)))
+
+.PHONY: help
+help: ## 显示这份说明
+	@echo '用法：make 目标 [变量=值 …]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '安装环境时可用：PYTHON=python3.12 指定解释器；PIP_ARGS="…" 传给 pip，例如指定镜像，'
+	@echo '或指定 PyTorch 官网安装页给出的 CPU 版索引（没有显卡时能少下载几 GB）。'
+
+.PHONY: serve
+serve: .venv/.stamp ## 启动网页和接口：CHECKPOINT= 检查点目录，HOST= 默认 127.0.0.1，PORT= 默认 8000
+	@.venv/bin/python -m api $(call option,checkpoint,$(CHECKPOINT)) \
+		$(call option,host,$(HOST)) $(call option,port,$(PORT))
+
+.PHONY: chat
+chat: .venv/.stamp ## 在终端里聊天：CHECKPOINT= 检查点目录
+	@.venv/bin/python -m chatbot chat $(call option,checkpoint,$(CHECKPOINT))
+
+.PHONY: train-dialogue
+train-dialogue: .venv/.stamp ## 训练对话模型：CORPUS= 语料，CONFIG= 从零训练的配置，INIT= 起点，OUT= 输出目录，RESUME=1 续训
+	@.venv/bin/python -m training dialogue $(call option,corpus,$(CORPUS)) \
+		$(call option,config,$(CONFIG)) $(call option,init,$(INIT)) \
+		$(call option,out,$(OUT)) $(if $(filter-out 0 no false,$(RESUME)),--resume)
+
+.PHONY: train-base
+train-base: .venv/.stamp ## 重做自带检查点的全部训练，可中断再续：CORPORA= 公开语料所在目录
+	@$(if $(CORPORA),,echo '错误：请指出公开语料所在的文件夹：make train-base CORPORA=文件夹' >&2; exit 2)
+	@.venv/bin/python -m training base $(call option,corpora,$(CORPORA))
+
+.PHONY: test
+test: .venv/.stamp-dev ## 运行全部测试
+	@.venv/bin/python -m pytest
+
+.PHONY: check
+check: .venv/.stamp-dev ## 检查代码：ruff 与 mypy --strict
+	@.venv/bin/python -m ruff check .
+	@.venv/bin/python -m ruff format --check .
+	@.venv/bin/python -m mypy
+
+.PHONY: clean
+clean: ## 删除环境和缓存；data/ 里的会话和 runs/ 里的训练结果保留
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. A stamp is newer than the two files it was installed from.
+
+network_error := NewConnectionError|NameResolutionError|Failed to establish|ConnectTimeout|ReadTimeout|ProxyError|Max retries exceeded|ConnectionReset
+
+# $(call install,REQUIREMENT): install it with the pinned versions, then stamp the target.
+define install
+	@rm -f .venv/pip.log
+	@.venv/bin/python -m pip install $(PIP_ARGS) --log .venv/pip.log -c constraints.txt -e $(1) || { \
+		if grep -qE '$(network_error)' .venv/pip.log; then \
+			echo '错误：连不上软件包的下载站。请检查网络或代理，也可用 PIP_ARGS="…" 指定镜像，然后重新运行。' >&2; \
+		else \
+			echo '错误：依赖没有装好，原因见上面 pip 的输出（完整记录在 .venv/pip.log）。解决后重新运行即可。' >&2; \
+		fi; exit 1; }
+	@touch $@
+endef
+
+.venv/.stamp: pyproject.toml constraints.txt
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || { \
+		python=$(call quoted,$(PYTHON)); \
+		version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || { \
+			echo "错误：找不到能用的 $$python。请安装 Python 3.11 或更新的版本（Debian/Ubuntu：sudo apt install python3 python3-venv）。" >&2; exit 1; }; \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+			echo "错误：Python $$version 太旧，需要 3.11 或更新的版本。装好新版后用 PYTHON= 指明，例如 PYTHON=python3.12。" >&2; exit 1; }; \
+		"$$python" -c 'import venv, ensurepip' 2>/dev/null || { \
+			echo "错误：这个 Python 缺少 venv 组件。Debian/Ubuntu 请运行：sudo apt install python$$version-venv" >&2; exit 1; }; \
+		echo '正在准备运行环境：第一次要下载依赖，需要几分钟。'; \
+		"$$python" -m venv --clear .venv || { \
+			echo '错误：建不了 .venv。请检查当前目录是否可写、磁盘是否已满。' >&2; exit 1; }; }
+	$(call install,.)
+
+.venv/.stamp-dev: .venv/.stamp
+	$(call install,'.[dev]')

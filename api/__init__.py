@@ -1,0 +1,1 @@
+"""The HTTP service: chat, sessions, health, and the chat page."""

@@ -1,0 +1,151 @@
+/** The input box: growing, counting, and sending only what is meant to be sent. */
+
+import { draft } from "./memory.js";
+
+const AFTER_COMPOSITION_MS = 60;
+const DOUBLE_CLICK_MS = 500;
+const COUNT_FROM = 0.8;
+
+const byId = (id) => document.getElementById(id);
+
+/** Characters as the service counts them: code points, not UTF-16 units. */
+export function lengthOf(text) {
+  return [...text].length;
+}
+
+/** @typedef {"waking" | "ready" | "busy"} ComposerState */
+
+export class Composer {
+  #input = byId("input");
+  #button = byId("send");
+  #note = byId("note");
+  #touch = matchMedia("(pointer: coarse)");
+  #composedAt = -Infinity;
+  #sentAt = -Infinity;
+  #limit = Infinity;
+  #on;
+  /** @type {ComposerState} */
+  #state = "waking";
+
+  /**
+   * @param {object} on
+   * @param {(text: string) => void} on.send
+   * @param {() => void} on.stop
+   * @param {(text: string) => void} on.refuse a refusal, in words
+   */
+  constructor(on) {
+    this.#on = on;
+    this.#input.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#input.addEventListener("input", () => this.#refresh());
+    this.#input.addEventListener("compositionend", (event) => {
+      this.#composedAt = event.timeStamp;
+      this.#refresh();
+    });
+    // Keep the focus, and with it a phone's keyboard, in the input box.
+    this.#button.addEventListener("mousedown", (event) => event.preventDefault());
+    this.#button.addEventListener("click", (event) => this.#onClick(event));
+    byId("composer").addEventListener("submit", (event) => event.preventDefault());
+    this.#touch.addEventListener("change", () => this.#refresh());
+    this.#input.value ||= draft.get() ?? "";
+    this.#refresh();
+  }
+
+  /** @param {ComposerState} state */
+  set state(state) {
+    this.#state = state;
+    this.#refresh();
+  }
+
+  /** The longest message that the service takes. @param {number} characters */
+  set limit(characters) {
+    this.#limit = characters > 0 ? characters : Infinity;
+    this.#refresh();
+  }
+
+  /** Give text back, before whatever has been typed since. @param {string} text */
+  restore(text) {
+    const typed = this.#input.value;
+    this.#input.value = typed.trim() ? `${text}\n${typed}` : text;
+    this.#refresh();
+  }
+
+  focus() {
+    this.#input.focus({ preventScroll: true });
+  }
+
+  /** On a desk the cursor waits in the box; on a phone that would open the keyboard. */
+  invite() {
+    if (!this.#touch.matches) this.focus();
+  }
+
+  #onKey(event) {
+    if (event.key === "Escape" && this.#state === "busy" && !event.isComposing) this.#on.stop();
+    if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
+    // This Enter belongs to the input method. keyCode 229 is how Safari, which ends the
+    // composition before the keydown, still marks it.
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.#touch.matches && !event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    if (event.timeStamp - this.#composedAt < AFTER_COMPOSITION_MS) return;
+    if (this.#state !== "busy") this.#submit();
+  }
+
+  #onClick(event) {
+    if (this.#state !== "busy") return this.#submit();
+    const double = event.detail > 1 && event.timeStamp - this.#sentAt < DOUBLE_CLICK_MS;
+    if (!double) this.#on.stop();
+  }
+
+  #submit() {
+    const text = this.#input.value.trim();
+    if (!text) return;
+    const refusal = this.#refusal(text);
+    if (refusal) return this.#refuse(refusal);
+    this.#sentAt = performance.now();
+    this.#input.value = "";
+    this.#refresh();
+    this.#on.send(text);
+  }
+
+  #refuse(refusal) {
+    this.#note.textContent = refusal;
+    this.#on.refuse(refusal);
+  }
+
+  /** Why this text cannot go now, or "". */
+  #refusal(text) {
+    const over = lengthOf(text) - this.#limit;
+    if (over > 0) return `太长了，超出 ${over} 个字，删短一点再发。`;
+    return this.#state === "waking" ? "小闲还没醒，醒了就能发。" : "";
+  }
+
+  #refresh() {
+    const text = this.#input.value;
+    draft.set(text);
+    this.#input.style.height = "auto";
+    this.#input.style.height = `${this.#input.scrollHeight}px`;
+    this.#input.enterKeyHint = this.#touch.matches ? "enter" : "send";
+    this.#showNote(text.trim());
+    this.#showButton(text.trim());
+  }
+
+  #showNote(text) {
+    const left = this.#limit - lengthOf(text);
+    const over = left < 0;
+    const near = Number.isFinite(left) && left <= this.#limit * (1 - COUNT_FROM);
+    this.#input.setAttribute("aria-invalid", String(over));
+    this.#note.classList.toggle("alarming", over);
+    if (over) this.#note.textContent = this.#refusal(text);
+    else if (near) this.#note.textContent = `还能写 ${left} 个字`;
+    else this.#note.textContent = "小闲是个程序，难免说错话，别太当真。";
+  }
+
+  #showButton(text) {
+    const busy = this.#state === "busy";
+    this.#button.classList.toggle("stopping", busy);
+    this.#button.disabled = !busy && (text === "" || this.#state === "waking");
+    this.#button.setAttribute("aria-disabled", String(!busy && lengthOf(text) > this.#limit));
+    byId("send-label").textContent = busy ? "停止" : "发送";
+    byId("send-icon").setAttribute("href", busy ? "#symbol-stop" : "#symbol-send");
+  }
+}

@@ -1,0 +1,50 @@
+/** Whether the service is there, and waiting for it where it is not. */
+
+import { readiness } from "./service.js";
+
+const FIRST_WAIT_MS = 800;
+const LONGEST_WAIT_MS = 5000;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** @typedef {"waking" | "offline" | "ready"} PresenceState */
+
+export class Presence {
+  /** @type {PresenceState} */
+  state = "waking";
+  /** The longest message that the service takes, in characters. */
+  limit = Infinity;
+  #onChange;
+  /** @type {Promise<void> | null} */
+  #asking = null;
+
+  /** @param {() => void} onChange */
+  constructor(onChange) {
+    this.#onChange = onChange;
+  }
+
+  /** Come back when the service is ready. Callers at the same time share one asking. */
+  wake() {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #ask() {
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
+      try {
+        this.limit = (await readiness()).max_message_chars;
+        return this.#become("ready");
+      } catch ({ status }) {
+        this.#become(status === 0 ? "offline" : "waking");
+        await sleep(wait);
+      }
+    }
+  }
+
+  #become(state) {
+    this.state = state;
+    this.#onChange();
+  }
+}

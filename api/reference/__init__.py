@@ -1,0 +1,39 @@
+"""GET /docs: the interface, described for people, from the OpenAPI description alone."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+
+from api.problems import ProblemError
+from api.reference.document import render_document
+from api.state import service_state
+from chatbot.decoding.params import RANGES
+
+_STYLE_SHEET = Path(__file__).with_name("style.css")
+
+
+def serve_reference(app: FastAPI) -> None:
+    """Serve the reference at /docs; it fetches nothing but its own style sheet."""
+
+    async def docs(request: Request) -> Response:
+        base_url = str(request.base_url).rstrip("/")
+        page = render_document(app.openapi(), base_url, _model_defaults(request))
+        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+
+    async def style(_request: Request) -> Response:
+        headers = {"Cache-Control": "no-cache"}
+        return FileResponse(_STYLE_SHEET, headers=headers, media_type="text/css; charset=utf-8")
+
+    app.add_route("/docs", docs, include_in_schema=False)
+    app.add_route("/docs/style.css", style, include_in_schema=False)
+
+
+def _model_defaults(request: Request) -> dict[str, Any]:
+    """What the sampling fields are when a client leaves them out; empty until a model is there."""
+    try:
+        defaults = service_state(request).keeper.get().defaults
+    except ProblemError:
+        return {}
+    return {name: getattr(defaults, name) for name in RANGES}

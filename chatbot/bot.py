@@ -1,0 +1,157 @@
+"""The bot: the whole serving line, from what was said to the reply that leaves.
+
+history + message → ids, trimmed to fit → engine → text → safety → pieces of the reply
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatbot.checkpoint import GENERATION, Checkpoint, load_checkpoint
+from chatbot.decoding.engine import Engine
+from chatbot.decoding.params import RANGES, SamplingParams
+from chatbot.decoding.sequence import Sequence as Request
+from chatbot.decoding.sequence import TokenRules
+from chatbot.decoding.worker import Worker
+from chatbot.dialogue import DialogueEncoder
+from chatbot.errors import CheckpointError, InvalidParams, MessageEmpty, MessageTooLong
+from chatbot.generation import Draft, Generation, Origin, Reply
+from chatbot.safety.guard import Guard
+
+__all__ = ["Bot", "Generation", "Reply", "token_rules"]
+
+_NUM_SLOTS = 8
+_MAX_WAITING = 32
+_WARM_UP = SamplingParams(max_new_tokens=8, seed=0)
+_FRAME = 2  # the [CLS] before a message and the [SEP] after it
+
+
+class Bot:
+    """A checkpoint that talks. ``start`` belongs on an event loop; the rest may block.
+
+    Attributes:
+        name: the model's name.
+        defaults: the checkpoint's own sampling parameters.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        num_slots: int = _NUM_SLOTS,
+        max_waiting: int = _MAX_WAITING,
+    ) -> None:
+        self.name = str(checkpoint.manifest["name"])
+        self.defaults = _defaults(checkpoint)
+        self._encoder = DialogueEncoder(checkpoint.tokenizer)
+        self._rules = token_rules(self._encoder)
+        self._guard = Guard.default()
+        engine = Engine(checkpoint.model, num_slots=num_slots, max_waiting=max_waiting)
+        self._num_positions = engine.max_length
+        self._worker = Worker(engine)
+
+    @classmethod
+    def from_checkpoint(cls, folder: str | Path) -> "Bot":
+        """Load a checkpoint folder; takes seconds.
+
+        Raises:
+            CheckpointError: it is missing, corrupt, or does not fit together.
+        """
+        return cls(load_checkpoint(folder))
+
+    def max_message_tokens(self, max_new_tokens: int) -> int:
+        """Return how many tokens a message can have beside a reply of ``max_new_tokens``.
+
+        A Chinese character is at most one token.
+        """
+        return max(0, self._num_positions - max_new_tokens - _FRAME)
+
+    def start(self, history: Sequence[str], message: str, params: SamplingParams) -> Generation:
+        """Begin the reply to a message; returns at once.
+
+        Args:
+            history: earlier utterances, oldest first, the person's first, an even number. The
+                oldest turns are left out when prompt and reply would not fit together.
+
+        Raises:
+            MessageEmpty, MessageTooLong: the message cannot be answered.
+            InvalidParams: ``max_new_tokens`` leaves this model no room for any message.
+            QueueFull: too many replies are under way.
+            EngineStopped: the bot is closed.
+        """
+        message_ids = self._encode_message(message, params)
+        if kind_reply := self._guard.check_input(message):
+            return self._answer_without_model(kind_reply, params)
+        budget = self._num_positions - params.max_new_tokens
+        prompt = self._encoder.encode_prompt(history, message_ids, budget)
+        request = Request(prompt.ids, params, self._rules)
+        tokens = self._worker.submit(request)
+        origin = Origin(
+            prompt_tokens=len(prompt.ids),
+            history_used=prompt.history_used,
+            history_dropped=prompt.history_dropped,
+            seed=request.seed,
+        )
+        return Generation(Draft(self._encoder.decode, self._guard, origin), tokens)
+
+    def warm_up(self) -> None:
+        """Generate a few tokens for real; blocks, and not to be called on an event loop.
+
+        Raises:
+            GenerationFailed: the model does not work.
+        """
+
+        async def generate() -> None:
+            await self.start([], "你好", _WARM_UP).wait()
+
+        asyncio.run(generate())
+
+    def close(self) -> None:
+        """Stop the engine; replies under way end with ``EngineStopped``. Idempotent."""
+        self._worker.close()
+
+    def _encode_message(self, message: str, params: SamplingParams) -> list[int]:
+        limit = self.max_message_tokens(params.max_new_tokens)
+        if limit == 0:
+            longest = self._num_positions - _FRAME - 1
+            raise InvalidParams("max_new_tokens", params.max_new_tokens, f"1 到 {longest} 的整数")
+        message_ids = self._encoder.encode_utterances([message])[0]
+        if not message_ids:
+            raise MessageEmpty
+        if len(message_ids) > limit:
+            raise MessageTooLong(len(message_ids), limit)
+        return message_ids
+
+    def _answer_without_model(self, kind_reply: str, params: SamplingParams) -> Generation:
+        seed = params.seeded().seed
+        assert seed is not None
+        origin = Origin(prompt_tokens=0, history_used=0, history_dropped=0, seed=seed)
+        draft = Draft(self._encoder.decode, self._guard, origin)
+        draft.stand_in(kind_reply)
+        return Generation(draft, tokens=None)
+
+
+def token_rules(encoder: DialogueEncoder) -> TokenRules:
+    """Return what a reply may be made of: ``[SEP]`` ends it, and every token is readable text."""
+    table = encoder.tokenizer.get_vocab()
+    unreadable = {index for token, index in table.items() if _is_unreadable(token)}
+    special = {encoder.pad_id, encoder.unk_id, encoder.cls_id, encoder.mask_id}
+    return TokenRules(
+        stop_ids=frozenset({encoder.sep_id}), banned_ids=frozenset(special | unreadable)
+    )
+
+
+def _is_unreadable(token: str) -> bool:
+    """Whether a pretrained table's entry is a mark rather than text: ``[unused1]``, bare ``##``."""
+    return token == "##" or (token.startswith("[unused") and token.endswith("]"))
+
+
+def _defaults(checkpoint: Checkpoint) -> SamplingParams:
+    file = checkpoint.folder / GENERATION
+    for name in checkpoint.generation:
+        if name not in RANGES:
+            raise CheckpointError(f"{file}: 没有 {name} 这个参数；可用的是 {'、'.join(RANGES)}")
+    try:
+        return SamplingParams(**checkpoint.generation)
+    except InvalidParams as error:
+        raise CheckpointError(f"{file}: {error}；请改正或删去这一项") from None

@@ -1,0 +1,1 @@
+"""The decoding engine: ids and sampling parameters in, ids out; no text, no HTTP, no files."""

@@ -1,0 +1,149 @@
+"""What the page promises about safety, sizes and reading aids."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import api
+
+OpenPage = Callable[..., Page]
+
+_MARKUP = '<img src=x onerror="window.broken=1"><b>粗</b>&lt;script&gt;'
+_PAGE = Path(api.__file__).parent / "page"
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#input", text)
+    page.click("#send")
+
+
+def wait_whole(page: Page, turns: int = 1) -> None:
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(turns)
+
+
+def test_markup_stays_text(open_page: OpenPage, url: str, bot: Any) -> None:
+    bot.pieces = [_MARKUP[:9], _MARKUP[9:]]
+    page = open_page(url)
+    say(page, _MARKUP)
+    wait_whole(page)
+    for _ in range(2):  # as it comes, and as it is restored
+        expect(page.locator(".message .text")).to_have_text([_MARKUP, _MARKUP])
+        assert page.locator("#messages :is(img, b, script)").count() == 0
+        assert page.evaluate("window.broken") is None
+        page.reload()
+
+
+def test_no_request_leaves_the_origin(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    page.click(".starter >> nth=1")
+    wait_whole(page)
+    assert len(asked) > 5
+    assert [url for url in asked if not url.startswith(url)] == []
+
+
+def test_the_page_is_small() -> None:
+    assert sum(file.stat().st_size for file in _PAGE.rglob("*") if file.is_file()) < 60_000
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_nothing_sticks_out_at_the_side(
+    open_page: OpenPage, url: str, bot: Any, width: int
+) -> None:
+    bot.pieces = ["https://example.com/" + "a" * 200, "哈" * 300]
+    page = open_page(url, phone=width < 500)
+    page.set_viewport_size({"width": width, "height": 740})
+    for place in ("welcome", "messages"):
+        if place == "messages":
+            say(page, "w" * 90)
+            wait_whole(page)
+        sizes = "[document.documentElement, document.querySelector('#scroller')]"
+        over = page.evaluate(f"{sizes}.map(one => one.scrollWidth - one.clientWidth)")
+        assert over == [0, 0], place
+        expect(page.locator("#input")).to_be_in_viewport(ratio=1)
+        expect(page.locator("#send")).to_be_in_viewport(ratio=1)
+
+
+def test_a_keyboard_that_takes_half_the_screen(open_page: OpenPage, url: str) -> None:
+    page = open_page(url, phone=True)
+    say(page, "你好")
+    wait_whole(page)
+    page.set_viewport_size({"width": 360, "height": 320})
+    expect(page.locator("#input")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".bot .bubble")).to_be_in_viewport(ratio=1)
+
+
+def test_the_end_is_followed_only_by_who_is_there(open_page: OpenPage, url: str, bot: Any) -> None:
+    bot.pieces, bot.pause = ["一行\n"] * 60, 0.02
+    page = open_page(url, phone=True)
+    latest = page.locator("#latest")
+    say(page, "慢慢说")
+    while page.evaluate("document.querySelector('#scroller').scrollTop") < 100:
+        page.wait_for_timeout(20)
+    expect(latest).to_be_hidden()
+    page.evaluate("document.querySelector('#scroller').scrollTop = 40")
+    expect(latest).to_be_visible()
+    wait_whole(page)
+    assert page.evaluate("document.querySelector('#scroller').scrollTop") == 40
+    latest.click()
+    expect(latest).to_be_hidden()
+    rest = "(one => one.scrollHeight - one.clientHeight - one.scrollTop)"
+    assert page.evaluate(f"{rest}(document.querySelector('#scroller'))") < 2
+
+
+def test_a_reply_is_read_out_once(open_page: OpenPage, url: str, bot: Any) -> None:
+    bot.pieces, bot.pause = list("一二三四五六"), 0.02
+    page = open_page(url)
+    page.evaluate(
+        """() => {
+          window.aloud = [];
+          const announcer = document.querySelector("#announcer");
+          const hear = () => window.aloud.push(announcer.textContent);
+          new MutationObserver(hear).observe(announcer, { childList: true, subtree: true });
+        }"""
+    )
+    say(page, "数数")
+    wait_whole(page)
+    assert page.evaluate("window.aloud") == ["小闲：一二三四五六"]
+    assert page.get_attribute("#messages", "aria-live") == "off"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_has_enough_contrast(open_page: OpenPage, url: str, theme: Any) -> None:
+    page = open_page(url)
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    say(page, "你好")
+    wait_whole(page)
+    page.fill("#input", "字" * 1000)
+    # What each text stands on, by its element.
+    pairs = {
+        ".user .text": ".user .bubble",
+        ".bot .text": ".bot .bubble",
+        "#status": "html",
+        "#renew": "html",
+        "#note": "html",
+        ".divider p": "html",
+        "#send": "#send",
+    }
+    colours = """([front, back]) => [
+      getComputedStyle(document.querySelector(front)).color,
+      getComputedStyle(document.querySelector(back)).backgroundColor]"""
+    for pair in pairs.items():
+        assert _contrast(*page.evaluate(colours, list(pair))) >= 4.5, pair
+
+
+def _contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2.2 between two `rgb(r, g, b)` colours."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").rstrip(")").split(",")]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,157 @@
+"""The page when something goes wrong: the reader is told why, and no text is lost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chatbot.errors import GenerationFailed, QueueFull
+
+OpenPage = Callable[..., Page]
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#input", text)
+    page.press("#input", "Enter")
+
+
+def spoken(page: Page) -> list[str]:
+    return page.locator(".message .text").all_text_contents()
+
+
+def test_a_refusal_shows_its_detail_and_retry_sends_again(
+    open_page: OpenPage, url: str, bot: Any
+) -> None:
+    bot.refusal = QueueFull(8)
+    page = open_page(url)
+    with page.expect_response("**/chat") as response:
+        say(page, "排队的话")
+    detail = response.value.json()["detail"]
+    expect(page.locator(".remark.alarming")).to_have_text(detail)
+    expect(page.locator("#announcer")).to_have_text(detail)
+    bot.refusal = None
+    page.click("text=重试")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    assert spoken(page) == ["排队的话", "好呀。"]
+
+
+def test_a_refused_text_can_go_back_into_the_box(open_page: OpenPage, url: str, bot: Any) -> None:
+    bot.refusal = QueueFull(8)
+    page = open_page(url)
+    say(page, "要改的话")
+    page.click("text=改一改")
+    expect(page.locator("#input")).to_have_value("要改的话")
+    expect(page.locator(".message")).to_have_count(0)
+
+
+def test_a_failure_in_mid_reply_keeps_what_was_said(
+    open_page: OpenPage, url: str, bot: Any
+) -> None:
+    bot.failure = GenerationFailed("没能说完；请重试")
+    page = open_page(url)
+    say(page, "你好")
+    expect(page.locator(".bot[data-state=broken] .text")).to_have_text("好呀。")
+    expect(page.locator(".remark.alarming")).not_to_be_empty()
+    bot.failure = None
+    page.click("text=重试")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    assert spoken(page) == ["你好", "好呀。"]
+
+
+@pytest.mark.parametrize("ending", ["", 'event: delta\ndata: {"te', "data: {}\n\n"])
+def test_a_stream_that_breaks_off(open_page: OpenPage, url: str, ending: str) -> None:
+    page = open_page(url)
+    body = 'event: delta\ndata: {"text":"话说"}\n\n' + ending
+    page.route("**/chat", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
+    say(page, "你好")
+    expect(page.locator(".bot[data-state=broken] .text")).to_have_text("话说")
+    expect(page.locator(".remark.alarming")).to_have_text("话说到一半，连接断了。")
+    expect(page.locator("text=重试")).to_be_visible()
+
+
+def test_no_connection(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    page.context.set_offline(True)
+    say(page, "有人吗")
+    expect(page.locator(".remark.alarming")).to_contain_text("连不上")
+    expect(page.locator("#status")).to_have_text("连不上，正在重试…")
+    page.context.set_offline(False)
+    expect(page.locator("#status")).to_have_attribute("data-state", "ready")
+    page.click("text=重试")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+
+
+def test_a_gateway_that_answers_html(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    page.route("**/chat", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    say(page, "你好")
+    expect(page.locator(".remark.alarming")).to_contain_text("502")
+    assert page.locator("h1").all_text_contents() == ["你来啦，坐会儿？"]
+
+
+def test_a_session_that_is_gone_begins_afresh(open_page: OpenPage, url: str, bot: Any) -> None:
+    page = open_page(url)
+    say(page, "第一句")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    page.evaluate("fetch('/sessions/' + localStorage['xianliao.session'], {method: 'DELETE'})")
+    say(page, "第二句")
+    expect(page.locator(".divider").last).to_contain_text("重新开始")
+    page.click("text=重试")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(2)
+    assert [(history, said) for history, said, _ in bot.started] == [
+        ([], "第一句"),
+        ([], "第二句"),
+    ]
+
+
+def test_an_unknown_session_at_the_start_is_forgotten_quietly(
+    open_page: OpenPage, url: str
+) -> None:
+    page = open_page(url)
+    page.evaluate("localStorage['xianliao.session'] = '../没有/这个?'")
+    page.reload()
+    expect(page.locator("#welcome")).to_be_visible()
+    say(page, "你好")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    expect(page.locator(".alarming")).to_have_count(0)
+
+
+def test_a_conversation_that_cannot_be_fetched_is_not_forgotten(
+    open_page: OpenPage, url: str
+) -> None:
+    page = open_page(url)
+    say(page, "记住我")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    problem = {"detail": "存档打不开。"}
+    page.route("**/sessions/*", lambda route: route.fulfill(status=500, json=problem), times=1)
+    page.reload()
+    expect(page.locator(".divider")).to_contain_text("存档打不开。")
+    page.click("text=重试")
+    expect(page.locator(".message .text")).to_have_text(["记住我", "好呀。"])
+
+
+def test_a_reload_in_mid_reply_gives_the_text_back(open_page: OpenPage, url: str, bot: Any) -> None:
+    bot.pieces, bot.pause = list("说来话长" * 50), 0.05
+    page = open_page(url)
+    say(page, "别丢了我")
+    expect(page.locator(".bot .text")).to_contain_text("说来")
+    page.reload()
+    expect(page.locator("#input")).to_have_value("别丢了我")
+    while bot.running:
+        page.wait_for_timeout(20)
+
+
+def test_waiting_for_the_service(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    problem = {"detail": "模型正在加载。"}
+    page.route("**/readyz", lambda route: route.fulfill(status=503, json=problem))
+    page.reload()
+    expect(page.locator("#status")).to_have_text("正在醒来…")
+    say(page, "早啊")
+    expect(page.locator("#input")).to_have_value("早啊")
+    expect(page.locator("#note")).to_contain_text("还没醒")
+    page.unroute("**/readyz")
+    expect(page.locator("#status")).to_have_text("在呢")
+    page.press("#input", "Enter")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)

@@ -1,0 +1,53 @@
+"""A tiny seeded model, and requests to it."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.sequence import Sequence, TokenRules
+
+VOCAB_SIZE = 97
+SEP = 3
+STOP = frozenset({SEP, *range(30, 36)})  # several, so that random replies end by themselves
+BANNED = frozenset({0, 1, 2, 4})
+
+MakeSequence = Callable[..., Sequence]
+
+
+@pytest.fixture(scope="session")
+def model() -> GPT2LMHeadModel:
+    """2 layers × 32, 64 positions, weights large enough for logits of both signs that differ."""
+    config = GPT2Config(
+        vocab_size=VOCAB_SIZE,
+        n_positions=64,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        initializer_range=0.3,
+        bos_token_id=2,
+        eos_token_id=SEP,
+        pad_token_id=0,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return GPT2LMHeadModel(config).eval()
+
+
+@pytest.fixture(scope="session")
+def rules() -> TokenRules:
+    return TokenRules(stop_ids=STOP, banned_ids=BANNED)
+
+
+@pytest.fixture
+def make_sequence(rules: TokenRules) -> MakeSequence:
+    """``make_sequence(prompt, **params)``; greedy, without penalties and with seed 0 by default."""
+
+    def make(prompt: Iterable[int] = (2, 10, 11, SEP), **params: float | None) -> Sequence:
+        plain = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
+        plain["max_new_tokens"] = 24
+        return Sequence(prompt, SamplingParams(**{**plain, **params}), rules)
+
+    return make

@@ -1,0 +1,205 @@
+"""A checkpoint folder: round trip, the hub's form, every way it can be spoilt, atomic saving."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
+
+from chatbot import checkpoint as module
+from chatbot.checkpoint import load_checkpoint, save_checkpoint, special_ids, weights_dtype
+from chatbot.errors import CheckpointError
+from vocab.wordpiece import SHIPPED_VOCAB, SPECIAL_TOKENS, load_tokenizer
+
+FILES = (
+    "model.safetensors",
+    "config.json",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "generation_config.json",
+)
+IDS = torch.tensor([[2, 700, 800, 3]])
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A checkpoint to spoil."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "model"))
+
+
+@pytest.fixture
+def hub_folder(tmp_path: Path) -> Path:
+    """A random GPT-2 as ``save_pretrained`` leaves it, with a small vocabulary of its own."""
+    tokens = [*SPECIAL_TOKENS, *"你好吗我很今天气不错"]
+    config = GPT2Config(vocab_size=len(tokens), n_positions=32, n_embd=16, n_layer=1, n_head=2)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "hub")
+    (tmp_path / "hub" / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
+    return tmp_path / "hub"
+
+
+def assert_refused(folder: Path, *told: str) -> None:
+    """Loading fails with one line that says what and, after the semicolon, what to do."""
+    with pytest.raises(CheckpointError) as error:
+        load_checkpoint(folder)
+    text = str(error.value)
+    assert "\n" not in text
+    assert [part for part in (*told, "；") if part not in text] == []
+
+
+def test_what_is_saved_is_what_is_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    first = load_checkpoint(tiny_checkpoint)
+    generation, facts = {"temperature": 0.5}, {"steps": 7, "data": "闲聊"}
+    out = save_checkpoint(
+        tmp_path / "a" / "copy",
+        first.model,
+        first.tokenizer,
+        name="小闲",
+        generation=generation,
+        facts=facts,
+        dtype=torch.float32,
+    )
+    again = load_checkpoint(out)
+    assert again.folder == out
+    assert again.generation == generation
+    assert again.manifest["name"] == "小闲"
+    assert facts.items() <= again.manifest.items()
+    assert set(again.manifest["sha256"]) == set(FILES)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "manifest.json"])
+    assert again.tokenizer.get_vocab() == first.tokenizer.get_vocab()
+    for key, tensor in first.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[key], tensor), key
+
+
+def test_a_loaded_model_is_ready_to_use(tiny_checkpoint: Path) -> None:
+    loaded = load_checkpoint(tiny_checkpoint)
+    assert not loaded.model.training
+    assert {parameter.dtype for parameter in loaded.model.parameters()} == {torch.float32}
+    assert loaded.model.lm_head.weight is loaded.model.transformer.wte.weight
+    config = loaded.model.config
+    assert (config.pad_token_id, config.bos_token_id, config.eos_token_id) == (0, 2, 3)
+    assert weights_dtype(tiny_checkpoint) == "F16"
+    assert "lm_head.weight" not in load_file(tiny_checkpoint / "model.safetensors")
+
+
+def test_untied_weights_come_back_untied(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(SHIPPED_VOCAB)
+    size = {"n_positions": 16, "n_embd": 8, "n_layer": 1, "n_head": 2}
+    ids = special_ids(tokenizer)
+    config = GPT2Config(vocab_size=len(tokenizer), tie_word_embeddings=False, **size, **ids)
+    model = GPT2LMHeadModel(config).eval()
+    folder = save_checkpoint(tmp_path / "m", model, tokenizer, name="m", dtype=torch.float32)
+    torch.testing.assert_close(load_checkpoint(folder).model(IDS).logits, model(IDS).logits)
+
+
+def test_the_hub_s_own_loader_reads_our_folder(tiny_checkpoint: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32).eval()
+    assert isinstance(model, GPT2LMHeadModel)
+    assert (model.config.eos_token_id, model.config.pad_token_id) == (3, 0)
+    torch.testing.assert_close(
+        model(IDS).logits, load_checkpoint(tiny_checkpoint).model(IDS).logits
+    )
+
+
+def test_we_read_the_hub_s_folder(hub_folder: Path) -> None:
+    loaded = load_checkpoint(hub_folder)
+    hub = AutoModelForCausalLM.from_pretrained(hub_folder, dtype=torch.float32).eval()
+    ids = torch.tensor([[2, 5, 6, 3]])
+    torch.testing.assert_close(loaded.model(ids).logits, hub(ids).logits)
+    assert (loaded.manifest["name"], loaded.generation) == ("hub", {})
+    assert loaded.model.config.eos_token_id == 3
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    assert_refused(tmp_path / "none", "none", "找不到模型文件夹", "CHECKPOINT=")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert_refused(folder, f"缺少 {name}", "重新训练")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_or_altered_file(folder: Path, name: str) -> None:
+    whole = (folder / name).read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    for content in (whole[:-1], whole[:middle], b"", flipped):
+        (folder / name).write_bytes(content)
+        assert_refused(folder, name, "校验和不符")
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt"])
+def test_a_pickle_beside_the_config(folder: Path, name: str) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(pickle.dumps({}))
+    assert_refused(folder, name, "pickle", "python -m chatbot convert")
+
+
+def test_without_a_manifest_the_weights_themselves_are_checked(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    load_checkpoint(folder)
+    file = folder / "model.safetensors"
+    whole = file.read_bytes()
+    for content in (whole[:-1], whole[:9], b"", pickle.dumps({"a": 1}), b"\xff" * 64):
+        file.write_bytes(content)
+        assert_refused(folder, "model.safetensors", "读不出来", "重新取得")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("vocab.txt", "\n".join([*SPECIAL_TOKENS, "好"]), "放回训练时用的 vocab.txt"),
+        ("vocab.txt", "你\n好\n", "缺少特殊符号"),
+        ("tokenizer_config.json", "{", "JSON"),
+        ("config.json", "{", "JSON"),
+        ("config.json", '{"model_type": "llama"}', "只支持 gpt2"),
+    ],
+)
+def test_without_a_manifest_the_other_files_are_checked(
+    folder: Path, name: str, content: str, told: str
+) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / name).write_text(content, encoding="utf-8")
+    assert_refused(folder, name, told)
+
+
+@pytest.mark.parametrize("name", ["n_embd", "n_layer", "n_positions", "vocab_size"])
+def test_a_config_of_another_shape(folder: Path, name: str) -> None:
+    (folder / "manifest.json").unlink()
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config[name] *= 2
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert_refused(folder, "放回")
+
+
+@pytest.mark.parametrize("fails", ["save_file", "write_json", "save_vocab", "write_manifest"])
+def test_a_failing_save_leaves_the_old_folder_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    loaded = load_checkpoint(folder)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(module, fails, full)
+    with pytest.raises(OSError, match="no space left"):
+        save_checkpoint(folder, loaded.model, loaded.tokenizer, name="new")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    monkeypatch.undo()
+    save_checkpoint(folder, loaded.model, loaded.tokenizer, name="new")
+    assert load_checkpoint(folder).manifest["name"] == "new"
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_saving_changes_nothing_in_the_model(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    loaded = load_checkpoint(tiny_checkpoint)
+    before = {key: tensor.clone() for key, tensor in loaded.model.state_dict().items()}
+    save_checkpoint(tmp_path / "m", loaded.model, loaded.tokenizer, name="m", dtype=torch.bfloat16)
+    assert weights_dtype(tmp_path / "m") == "BF16"
+    assert all(torch.equal(loaded.model.state_dict()[key], before[key]) for key in before)

@@ -1,0 +1,119 @@
+"""A run that was stopped goes on as if it never had been; one that diverged keeps its state."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from chatbot.checkpoint import load_checkpoint
+from training.errors import Diverged, TrainingError
+from training.learner import Learner
+from training.loop import Trainer
+
+MakeTrainer = Callable[..., Trainer]
+LENGTH = {"epochs": 3, "save_every": 2, "dropout": 0.2}  # 9 steps; dropout draws numbers
+
+
+class Stopped(BaseException):
+    """As a pressed Ctrl+C."""
+
+
+@pytest.fixture
+def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Make updates stop the run before the given step."""
+    update = Learner.update
+
+    def stop_at(last: int) -> None:
+        def stopping(self: Learner, batches: Any, step: int, num_steps: int) -> Any:
+            if step == last:
+                raise Stopped
+            return update(self, batches, step, num_steps)
+
+        monkeypatch.setattr(Learner, "update", stopping)
+
+    return stop_at
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(out / "last").model.state_dict()
+
+
+def history(out: Path) -> list[dict[str, Any]]:
+    """The validations; lines about speed come when they come."""
+    lines = (out / "history.jsonl").read_text("utf-8").splitlines()
+    return [record for record in map(json.loads, lines) if "valid_loss" in record]
+
+
+# The state is saved after steps 2, 3, 4, 6 and 8: every second, and at each epoch's end.
+@pytest.mark.parametrize("stops", [[2], [3], [5], [4, 7], [2, 6, 8]])
+def test_a_resumed_run_ends_with_the_same_weights(
+    trainer: MakeTrainer, tmp_path: Path, stop_at: Callable[[int], None], stops: list[int]
+) -> None:
+    expected = trainer("whole", **LENGTH).run()
+    resume = False
+    for stop in stops:
+        stop_at(stop)
+        with pytest.raises(Stopped):
+            trainer("stopped", **LENGTH).run(resume=resume)
+        resume = True
+    stop_at(-1)
+    torch.manual_seed(12345)
+    outcome = trainer("stopped", **LENGTH).run(resume=True)
+    whole, stopped = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[key], stopped[key]) for key in whole)
+    assert history(tmp_path / "whole") == history(tmp_path / "stopped")
+    assert outcome.seconds > 0
+    for name in ("first_loss", "best_loss", "best_step", "num_steps", "num_tokens"):
+        assert getattr(outcome, name) == getattr(expected, name), name
+
+
+def test_a_finished_run_has_nothing_left_to_do(trainer: MakeTrainer, tmp_path: Path) -> None:
+    first = trainer(**LENGTH).run()
+    before = weights(tmp_path / "run")
+    again = trainer(**LENGTH).run(resume=True)
+    assert (again.num_steps, again.best_loss) == (first.num_steps, first.best_loss)
+    after = weights(tmp_path / "run")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_there_is_nothing_to_resume_before_the_first_save(
+    trainer: MakeTrainer, stop_at: Callable[[int], None]
+) -> None:
+    stop_at(1)
+    with pytest.raises(Stopped):
+        trainer(**LENGTH).run()
+    with pytest.raises(TrainingError, match="没有可以接着训练的存盘；去掉 RESUME=1"):
+        trainer(**LENGTH).run(resume=True)
+
+
+def test_another_model_s_state_is_refused(trainer: MakeTrainer) -> None:
+    trainer(epochs=1).run()
+    other = trainer(epochs=1)
+    other.learner.optimizer.masters[0] = torch.zeros(3, 3)
+    with pytest.raises(TrainingError, match="与这个模型不符"):
+        other.run(resume=True)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_run_that_diverges_says_so_and_keeps_its_state(
+    trainer: MakeTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    run = trainer(**LENGTH)
+    whole_loss = run.learner.loss_sum
+
+    def loss_sum(*arguments: Any) -> torch.Tensor:
+        loss = whole_loss(*arguments)
+        return loss * value if run.progress.step == 5 and loss.requires_grad else loss
+
+    run.learner.loss_sum = loss_sum
+    with pytest.raises(Diverged, match=r"第 6 步.*；调小 learning_rate.*RESUME=1"):
+        run.run()
+    state = json.loads((tmp_path / "run" / "state" / "progress.json").read_text("utf-8"))
+    assert state["step"] == 4
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "run").values())
+    monkeypatch.undo()
+    assert trainer(**LENGTH).run(resume=True).num_steps == 9
