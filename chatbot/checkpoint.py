@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
 from chatbot.errors import CheckpointError
@@ -90,7 +90,8 @@ def save_checkpoint(
         for key, tensor in model.state_dict().items()
         if key != "lm_head.weight" or not model.config.tie_word_embeddings
     }
-    save_file(weights, staging / WEIGHTS, metadata={"format": "pt"})
+    # Not ``save_file``: it makes a file that only its owner may read, whatever the umask.
+    (staging / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))
     write_json(staging / CONFIG, _config_dict(model.config, dtype))
     save_vocab(tokenizer, staging / VOCAB)
     write_json(staging / TOKENIZER, _tokenizer_dict(tokenizer))

@@ -177,7 +177,7 @@ def test_a_config_of_another_shape(folder: Path, name: str) -> None:
     assert_refused(folder, "放回")
 
 
-@pytest.mark.parametrize("fails", ["save_file", "write_json", "save_vocab", "write_manifest"])
+@pytest.mark.parametrize("fails", ["save", "write_json", "save_vocab", "write_manifest"])
 def test_a_failing_save_leaves_the_old_folder_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
@@ -203,3 +203,8 @@ def test_saving_changes_nothing_in_the_model(tiny_checkpoint: Path, tmp_path: Pa
     save_checkpoint(tmp_path / "m", loaded.model, loaded.tokenizer, name="m", dtype=torch.bfloat16)
     assert weights_dtype(tmp_path / "m") == "BF16"
     assert all(torch.equal(loaded.model.state_dict()[key], before[key]) for key in before)
+
+
+def test_the_weights_are_as_readable_as_the_other_files(tiny_checkpoint: Path) -> None:
+    modes = {path.stat().st_mode for path in tiny_checkpoint.iterdir() if path.is_file()}
+    assert len(modes) == 1

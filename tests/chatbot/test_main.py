@@ -165,7 +165,19 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tiny_checkpoint: Path, tmp_path: Path) -> Iterator[Terminal]:
+def interruptible() -> Iterator[None]:
+    """Ctrl-C does something even where the tests run as a background job, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def terminal(
+    interruptible: None,  # noqa: ARG001
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+) -> Iterator[Terminal]:
     terminal = Terminal(["--checkpoint", str(tiny_checkpoint), "--save", "chat.txt"], tmp_path)
     yield terminal
     terminal.close()

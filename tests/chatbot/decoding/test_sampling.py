@@ -198,7 +198,7 @@ def test_the_extremes_of_the_random_number_choose_possible_tokens(
         return torch.tensor([uniform], dtype=torch.float64)
 
     monkeypatch.setattr(torch, "rand", rand)
-    for size in (3, 10, 999):
+    for size in range(3, 200):  # the sums round up for some and down for others
         logits = random_logits(size)
         logits[[0, -1]] = -torch.inf
         chosen = sampling.draw(logits, torch.Generator())
