@@ -134,10 +134,7 @@ export class Chat {
       this.#composer.restore(text);
       this.#composer.focus();
     };
-    return [
-      { label, act: again },
-      { label: "改一改", act: edit },
-    ];
+    return [{ label, act: again }, { label: "改一改", act: edit }];
   }
 
   #forget() {

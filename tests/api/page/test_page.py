@@ -165,7 +165,8 @@ def test_a_new_conversation_in_mid_reply_stops_the_reply(
     page = open_page(url)
     say(page, "讲个故事")
     expect(page.locator(".bot .text")).to_contain_text("说来")
-    bot.pause = 60  # what stops the service is the click, not the next piece
+    bot.pause = 60  # it is the click that stops the service, not a piece that comes later
+    page.wait_for_timeout(300)
     page.click("#renew")
     until_silent(page, bot)
     bot.pieces, bot.pause = ["换个话题。"], 0
