@@ -22,6 +22,7 @@ from vocab.wordpiece import VocabError
 
 app = typer.Typer(add_completion=False, help="训练：检查语料、准备、训练。")
 BASE_RECIPE = Path(__file__).with_name("recipes") / "base.toml"
+_INTERRUPTED = 130  # what typer makes of Ctrl+C
 
 Corpus = Annotated[Path, typer.Option(help="语料文件或文件夹")]
 
@@ -122,9 +123,10 @@ def main() -> None:
     except (TrainingError, ChatbotError, VocabError, OSError) as error:
         print(f"错误：{error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("\n已停下；加 RESUME=1 从上次存盘接着练", file=sys.stderr)
-        raise SystemExit(130) from None
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            print("\n已停下；加 RESUME=1 从上次存盘接着练", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

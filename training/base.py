@@ -40,8 +40,8 @@ def train_base(recipe: Recipe, corpora: Path, out: Path) -> Path:
         if not (folder / "done").is_file():
             outcome = _run_stage(recipe, stage, model, encoder, out)
             (folder / "done").write_text(f"{outcome}\n", encoding="utf-8")
-        model = load_checkpoint(folder / "last").model
-    return folder / "last"
+        model = load_checkpoint(folder / "best").model
+    return folder / "best"
 
 
 def prepare_sources(recipe: Recipe, corpora: Path, out: Path, encoder: DialogueEncoder) -> None:

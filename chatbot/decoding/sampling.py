@@ -97,7 +97,6 @@ def draw(logits: torch.Tensor, generator: torch.Generator) -> int:
     """
     cumulative = logits.softmax(dim=0).cumsum(dim=0, dtype=torch.float64)
     uniform = torch.rand(1, dtype=torch.float64, generator=generator)
-    # Clamped, so that the product cannot round up to the whole; ``right``: the first token whose
-    # cumulative probability exceeds it, hence never one of probability zero.
-    point = uniform.clamp(max=1 - 2**-52) * cumulative[-1]
-    return int(torch.searchsorted(cumulative, point, right=True))
+    # ``right``: the first token whose cumulative probability exceeds the point, hence never one of
+    # probability zero. The point is below the whole: ``uniform`` is at most 1 - 2**-53.
+    return int(torch.searchsorted(cumulative, uniform * cumulative[-1], right=True))

@@ -81,6 +81,15 @@ def test_it_ends_quietly_in_the_middle_of_a_stream(
     assert (process.returncode, errors) == (0, "")
 
 
+def test_it_ends_quietly_while_it_loads(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    process = command(tmp_path, "--checkpoint", str(tiny_checkpoint), "--port", "0")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=200)
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("XIANLIAO_PORT", "八千"), ("XIANLIAO_MAX_MESSAGE_CHARS", "-1"), ("XIANLIAO_HOST", "no host")],
