@@ -1,7 +1,7 @@
 """The application: parts, routes, and the order in which they start and stop."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,24 +51,12 @@ def create_app(
     or what went wrong; whoever runs the service decides whether to end it.
     """
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = await open_store(settings)
-        keeper = BotKeeper(lambda: load_bot(settings.checkpoint), on_loaded)
-        app.state.service = ServiceState(settings, keeper, store)
-        keeper.start()
-        try:
-            yield
-        finally:
-            await keeper.close()
-            await store.close()
-
     app = ChatService(
         title="闲聊",
         summary="会说中文的闲聊机器人",
         description=_DESCRIPTION,
         version="0.1.0",
-        lifespan=lifespan,
+        lifespan=_lifespan(settings, load_bot, on_loaded),
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": Problem, "description": "出错"}},
@@ -84,3 +72,21 @@ def create_app(
     serve_reference(app)
     serve_page(app)
     return app
+
+
+def _lifespan(
+    settings: Settings, load_bot: Callable[[Path], Bot], on_loaded: OnLoaded | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def run(app: FastAPI) -> AsyncIterator[None]:
+        store = await open_store(settings)
+        keeper = BotKeeper(lambda: load_bot(settings.checkpoint), on_loaded)
+        app.state.service = ServiceState(settings, keeper, store)
+        keeper.start()
+        try:
+            yield
+        finally:
+            await keeper.close()
+            await store.close()
+
+    return run

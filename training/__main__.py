@@ -64,11 +64,17 @@ def dialogue(
         Path | None, typer.Option(help="从头练用的词表", show_default="随附的")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="接着上次停下的地方练")] = False,
-    epochs: Annotated[int, typer.Option(help="最多练几遍")] = 2,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="最多练几遍；不给就是接着练 2 遍，从头练 10 遍", show_default=False),
+    ] = None,
     batch_rows: Annotated[int, typer.Option(help="一次前向几行")] = 16,
     accumulate: Annotated[int, typer.Option(help="几次前向更新一次")] = 1,
     row_length: Annotated[int, typer.Option(help="一行多少个 token")] = 256,
-    learning_rate: Annotated[float, typer.Option(help="学习率的峰值")] = 2e-4,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="学习率的峰值；不给就是接着练 1e-4，从头练 1e-3", show_default=False),
+    ] = None,
     patience: Annotated[int, typer.Option(help="几次验证没有进步就停，0 不停")] = 2,
     seed: Annotated[int, typer.Option(help="随机种子")] = 0,
     precision: Annotated[str, typer.Option(help="auto、bfloat16、float32")] = "auto",
@@ -78,11 +84,11 @@ def dialogue(
     if init is None and config is None:
         init = str(SHIPPED_CHECKPOINT)
     settings = TrainConfig(
-        epochs=epochs,
+        epochs=epochs if epochs is not None else (2 if init else 10),
         batch_rows=batch_rows,
         accumulate=accumulate,
         row_length=row_length,
-        learning_rate=learning_rate,
+        learning_rate=learning_rate if learning_rate is not None else (1e-4 if init else 1e-3),
         patience=patience,
         seed=seed,
         precision=precision,

@@ -63,6 +63,7 @@ def test_sessions_survive_a_restart(settings: Settings, bot: Any) -> None:
             return answer
 
     first = in_a_fresh_service(message="我叫阿青")
+    bot.num_closed = 0
     second = in_a_fresh_service(message="我叫什么", session_id=first["session_id"])
     assert second["turn"] == 2
     assert bot.started[-1][0] == ["我叫阿青", "好呀。"]

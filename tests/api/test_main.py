@@ -32,7 +32,11 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Pop
 
 def refusal(folder: Path, *arguments: str, **environment: str) -> str:
     """The one line on standard error of a service that must not start."""
-    _, errors = (process := command(folder, *arguments, **environment)).communicate(timeout=600)
+    process = command(folder, *arguments, **environment)
+    try:
+        _, errors = process.communicate(timeout=200)
+    finally:
+        process.kill()
     assert process.returncode == 2, errors
     assert len(errors.splitlines()) == 1, errors
     assert errors.startswith("错误：")
@@ -140,6 +144,6 @@ def test_a_store_that_cannot_be_opened_is_one_line(
 
 
 def test_help_is_chinese(tmp_path: Path) -> None:
-    output, _ = command(tmp_path, "--help").communicate(timeout=600)
+    output, _ = command(tmp_path, "--help").communicate(timeout=200)
     for words in ("--checkpoint", "--host", "--port", "启动闲聊服务"):
         assert words in output

