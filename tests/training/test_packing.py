@@ -88,6 +88,15 @@ def test_the_order_follows_from_seed_and_epoch_alone() -> None:
     assert rows(1, 2) != rows(2, 2)
 
 
+def test_other_dialogues_share_a_row_in_another_epoch() -> None:
+    mixture = mix(([4] * 40, 1))
+    pairs = [
+        {frozenset(row) for row in pack_rows(mixture, row_length=8, seed=0, epoch=epoch)}
+        for epoch in (0, 1)
+    ]
+    assert pairs[0] != pairs[1]
+
+
 def test_a_fraction_picks_others_in_another_epoch() -> None:
     mixture = mix(([4] * 40, 0.5))
     picked = [
@@ -103,7 +112,7 @@ def test_rows_are_well_filled() -> None:
 
 
 def test_long_and_short_rows_do_not_come_in_order() -> None:
-    lengths = [3] * 50 + [20] * 50
+    lengths = [3] * 48 + [20] * 50  # eight full rows of six, fifty of one
     rows = pack_rows(mix((lengths, 1)), row_length=20, seed=0, epoch=0)
     sizes = [len(row) for row in rows]
     assert sizes not in (sorted(sizes), sorted(sizes, reverse=True))
