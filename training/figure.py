@@ -18,7 +18,8 @@ def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
             axes.annotate(
                 f"{losses[-1]:.3f}",
                 (steps[-1], losses[-1]),
-                xytext=(4, 4),
+                xytext=(0, 6),
+                ha="right",
                 textcoords="offset points",
                 fontsize=8,
             )

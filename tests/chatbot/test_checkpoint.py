@@ -1,7 +1,5 @@
-"""A checkpoint folder: round trip, the hub's form, every way it can be spoilt, atomic saving."""
+"""A checkpoint folder: round trip, the hub's form, atomic saving."""
 
-import json
-import pickle
 import shutil
 from pathlib import Path
 
@@ -12,7 +10,6 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from chatbot import checkpoint as module
 from chatbot.checkpoint import load_checkpoint, save_checkpoint, special_ids, weights_dtype
-from chatbot.errors import CheckpointError
 from vocab.wordpiece import SHIPPED_VOCAB, SPECIAL_TOKENS, load_tokenizer
 
 FILES = (
@@ -39,15 +36,6 @@ def hub_folder(tmp_path: Path) -> Path:
     GPT2LMHeadModel(config).save_pretrained(tmp_path / "hub")
     (tmp_path / "hub" / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
     return tmp_path / "hub"
-
-
-def assert_refused(folder: Path, *told: str) -> None:
-    """Loading fails with one line that says what and, after the semicolon, what to do."""
-    with pytest.raises(CheckpointError) as error:
-        load_checkpoint(folder)
-    text = str(error.value)
-    assert "\n" not in text
-    assert [part for part in (*told, "；") if part not in text] == []
 
 
 def test_what_is_saved_is_what_is_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -112,73 +100,6 @@ def test_we_read_the_hub_s_folder(hub_folder: Path) -> None:
     torch.testing.assert_close(loaded.model(ids).logits, hub(ids).logits)
     assert (loaded.manifest["name"], loaded.generation) == ("hub", {})
     assert loaded.model.config.eos_token_id == 3
-
-
-def test_a_missing_folder(tmp_path: Path) -> None:
-    assert_refused(tmp_path / "none", "none", "找不到模型文件夹", "CHECKPOINT=")
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    assert_refused(folder, f"缺少 {name}", "重新训练")
-    if name in FILES[:3]:  # the others may lack in a folder from elsewhere
-        (folder / "manifest.json").unlink()
-        assert_refused(folder, f"缺少 {name}", "重新训练")
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_truncated_or_altered_file(folder: Path, name: str) -> None:
-    whole = (folder / name).read_bytes()
-    middle = len(whole) // 2
-    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
-    for content in (whole[:-1], whole[:middle], b"", flipped):
-        (folder / name).write_bytes(content)
-        assert_refused(folder, name, "校验和不符")
-
-
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt"])
-def test_a_pickle_beside_the_config(folder: Path, name: str) -> None:
-    (folder / "model.safetensors").unlink()
-    (folder / name).write_bytes(pickle.dumps({}))
-    assert_refused(folder, name, "pickle", "python -m chatbot convert")
-
-
-def test_without_a_manifest_the_weights_themselves_are_checked(folder: Path) -> None:
-    (folder / "manifest.json").unlink()
-    load_checkpoint(folder)
-    file = folder / "model.safetensors"
-    whole = file.read_bytes()
-    for content in (whole[:-1], whole[:9], b"", pickle.dumps({"a": 1}), b"\xff" * 64):
-        file.write_bytes(content)
-        assert_refused(folder, "model.safetensors", "读不出来", "重新取得")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "told"),
-    [
-        ("vocab.txt", "\n".join([*SPECIAL_TOKENS, "好"]), "放回训练时用的 vocab.txt"),
-        ("vocab.txt", "你\n好\n", "缺少特殊符号"),
-        ("tokenizer_config.json", "{", "JSON"),
-        ("config.json", "{", "JSON"),
-        ("config.json", '{"model_type": "llama"}', "只支持 gpt2"),
-    ],
-)
-def test_without_a_manifest_the_other_files_are_checked(
-    folder: Path, name: str, content: str, told: str
-) -> None:
-    (folder / "manifest.json").unlink()
-    (folder / name).write_text(content, encoding="utf-8")
-    assert_refused(folder, name, told)
-
-
-@pytest.mark.parametrize("name", ["n_embd", "n_layer", "n_positions", "vocab_size"])
-def test_a_config_of_another_shape(folder: Path, name: str) -> None:
-    (folder / "manifest.json").unlink()
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    config[name] *= 2
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    assert_refused(folder, "放回")
 
 
 @pytest.mark.parametrize(

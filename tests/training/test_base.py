@@ -4,7 +4,6 @@ import json
 import lzma
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from chatbot.checkpoint import load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training import base
 from training.base import prepare_sources, train_base
+from training.collate import Batch
 from training.config import TrainConfig
 from training.errors import ConfigError, CorpusError
 from training.learner import Learner
@@ -131,23 +131,37 @@ class Stopped(BaseException):
 def test_a_stopped_recipe_goes_on_and_ends_the_same(
     recipe: Recipe, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = weights(train_base(recipe, corpora, tmp_path / "whole"))
+    """Stopped before the first save of each stage, and after a save in the second."""
+    configs = [stage.train for stage in recipe.stages]
+    done: list[tuple[int, int]] = []
+    stops: list[tuple[int, int]] = []
     update = Learner.update
-    num_updates, stops = 0, {2, 6, 8}  # in the first stage, between its saves; twice in the second
 
-    def stopping(self: Learner, *arguments: Any) -> tuple[float, float]:
-        nonlocal num_updates
-        num_updates += 1
-        if num_updates in stops:
+    def counting(
+        self: Learner, batches: list[Batch], step: int, num_steps: int
+    ) -> tuple[float, float]:
+        place = (configs.index(self.config), step)
+        if stops and place == stops[0]:
+            del stops[0]
             raise Stopped
-        return update(self, *arguments)
+        done.append(place)
+        return update(self, batches, step, num_steps)
 
-    monkeypatch.setattr(Learner, "update", stopping)
-    for _ in stops:
+    monkeypatch.setattr(Learner, "update", counting)
+    expected = weights(train_base(recipe, corpora, tmp_path / "whole"))
+    whole, done = done, []
+    stops = [(0, 1), (1, 0), (1, 2)]
+    while stops:
         with pytest.raises(Stopped):
             train_base(recipe, corpora, tmp_path / "stopped")
     found = weights(train_base(recipe, corpora, tmp_path / "stopped"))
     assert all(torch.equal(found[key], expected[key]) for key in expected)
-    done = num_updates
-    train_base(recipe, corpora, tmp_path / "stopped")
-    assert num_updates == done, "a finished recipe has nothing to do"
+    assert done == [(0, 0), *whole], "only what was not saved is done again"
+
+
+def test_a_finished_stage_is_not_entered_again(
+    recipe: Recipe, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train_base(recipe, corpora, tmp_path / "base")
+    monkeypatch.setattr(base, "_run_stage", None)
+    assert train_base(recipe, corpora, tmp_path / "base") == folder

@@ -46,7 +46,12 @@ def test_a_line_tells_mean_loss_speed_and_time_left(
     assert "第 2/8 步  损失 3.000  困惑度 20.1" in line
     assert "100 token/秒" in line
     assert "还要 1.0 分钟" in line
-    assert records(tmp_path / "out") == [{"step": 2, "loss": 3.0, "tokens_per_second": 100}]
+    clock.now += 20
+    journal.step(3, 8, 1.0, 1.0, 6000)
+    assert records(tmp_path / "out") == [
+        {"step": 2, "loss": 3.0, "tokens_per_second": 100},
+        {"step": 3, "loss": 1.0, "tokens_per_second": 200},
+    ]
 
 
 def test_the_last_step_always_gets_a_line_even_in_no_time(

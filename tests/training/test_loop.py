@@ -102,11 +102,12 @@ def test_every_dialogue_is_learnt_from_once_an_epoch(
 
 
 def test_a_step_holds_as_many_rows_as_asked(trainer: MakeTrainer, seen: list[list[Batch]]) -> None:
-    run = trainer(epochs=1, batch_rows=1, accumulate=2)
+    run = trainer(epochs=2, batch_rows=2, accumulate=2)  # five rows: the last batch has but one
     run.run()
-    assert {batch.input_ids.shape for batches in seen for batch in batches} == {(1, 32)}
-    assert {len(batches) for batches in seen[:-1]} == {2}
-    assert len(seen) == run.num_steps
+    assert [len(batches) for batches in seen] == [2, 1, 2, 1]
+    assert {batch.input_ids.shape for batches in seen for batch in batches} == {(2, 32)}
+    rows = [int(batch.segment_ids.any(dim=1).sum()) for batches in seen for batch in batches]
+    assert rows == [2, 2, 1] * 2
 
 
 @pytest.mark.parametrize(("every", "steps"), [(0, [0, 3, 6, 9]), (4, [0, 4, 8, 9]), (5, [0, 5, 9])])

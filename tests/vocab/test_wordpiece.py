@@ -86,8 +86,7 @@ def test_typed_special_tokens_stay_text(shipped: BertTokenizerFast, token: str, 
 
 
 def test_encoding_adds_no_special_tokens(shipped: BertTokenizerFast) -> None:
-    assert encode_texts(shipped, []) == []
-    assert encode_texts(shipped, ["", "好"]) == [[], encode_texts(shipped, ["好"])[0]]
+    assert [*encode_texts(shipped, []), *encode_texts(shipped, [""])] == [[]]
     assert tokens_of(shipped, "你好") == ["你", "好"]
 
 
