@@ -9,7 +9,6 @@
 The folder is in the hub's form as well: ``AutoModelForCausalLM.from_pretrained(folder)`` loads it.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from safetensors.torch import save
 from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
 from chatbot.errors import CheckpointError
-from chatbot.folder import read_json, replace_folder, write_json
+from chatbot.folder import read_json, replace_folder, stage_folder, write_json
 from chatbot.manifest import FORMAT, MANIFEST, verified_manifest, write_manifest
 from chatbot.weights import (
     CONFIG,
@@ -82,9 +81,7 @@ def save_checkpoint(
         dtype: of the stored weights; float16 rounds a weight by at most 1/2048 of itself.
     """
     folder = Path(folder)
-    staging = folder.with_name(folder.name + ".saving")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    staging = stage_folder(folder)
     weights = {
         key: tensor.detach().to("cpu", dtype).contiguous()
         for key, tensor in model.state_dict().items()

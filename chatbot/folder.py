@@ -9,6 +9,14 @@ from typing import Any
 from chatbot.errors import CheckpointError
 
 
+def stage_folder(folder: Path) -> Path:
+    """Return an empty folder beside ``folder``, to be filled and handed to ``replace_folder``."""
+    staging = folder.with_name(folder.name + ".saving")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    return staging
+
+
 def replace_folder(staging: Path, folder: Path) -> None:
     """Put ``staging`` in the place of ``folder``; at any moment one of the two is whole."""
     old = folder.with_name(folder.name + ".old")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from chatbot.folder import replace_folder
+from chatbot.folder import replace_folder, stage_folder
 from training.errors import TrainingError
 from training.optimizer import MasterAdamW
 
@@ -29,9 +28,7 @@ class Progress:
 
 def save_state(folder: Path, optimizer: MasterAdamW, progress: Progress) -> None:
     """Write optimizer, progress and random state; the previous state stays until this is whole."""
-    staging = folder.with_name(folder.name + ".saving")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    staging = stage_folder(folder)
     tensors = {name: tensor.detach().cpu() for name, tensor in optimizer.state().items()}
     tensors["rng"] = torch.get_rng_state()
     if torch.cuda.is_available():

@@ -7,7 +7,6 @@ store.json    counts, the vocabulary's SHA-256, and the data gate's report
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.dialogue import DialogueEncoder, Ids, windows
-from chatbot.folder import replace_folder
+from chatbot.folder import replace_folder, stage_folder
 from training.corpora import Dialogue
 from training.errors import StoreError
 
@@ -55,9 +54,7 @@ def write_store(
 
     ``facts`` may be filled while the stream is read (the data gate's counts); it is written last.
     """
-    staging = folder.with_name(folder.name + ".saving")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    staging = stage_folder(folder)
     dtype = np.dtype(np.uint16 if len(encoder.tokenizer) <= 1 << 16 else np.uint32)
     report = _write_ids(staging, _encoded(dialogues, encoder), encoder, max_length, dtype)
     record = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatbot.errors import CheckpointError
-from chatbot.folder import read_json, replace_folder, write_json
+from chatbot.folder import read_json, replace_folder, stage_folder, write_json
 
 
 @pytest.fixture
@@ -82,3 +82,14 @@ def test_what_is_no_json_object_is_told_in_one_line(tmp_path: Path, content: byt
 def test_what_cannot_be_read_is_told_too(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="；"):
         read_json(tmp_path)
+
+
+def test_a_staging_folder_lies_beside_its_place_and_is_empty_whatever_was_left(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "deep" / "target"
+    (stage_folder(target) / "half").write_text("written")
+    staging = stage_folder(target)
+    assert staging.parent == target.parent
+    assert staging != target
+    assert list(staging.iterdir()) == []
