@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class ChatService(FastAPI):
 def create_app(
     settings: Settings,
     *,
-    load_bot: Callable[[Path], Bot] = Bot.from_checkpoint,
+    load_bot: Callable[[Path], Bot] | None = None,
     on_loaded: OnLoaded | None = None,
 ) -> FastAPI:
     """Build the service; nothing is opened or loaded before it starts.
@@ -56,7 +57,11 @@ def create_app(
         summary="会说中文的闲聊机器人",
         description=_DESCRIPTION,
         version="0.1.0",
-        lifespan=_lifespan(settings, load_bot, on_loaded),
+        lifespan=_lifespan(
+            settings,
+            load_bot or partial(Bot.from_checkpoint, use_known=settings.known_replies),
+            on_loaded,
+        ),
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": Problem, "description": "出错"}},

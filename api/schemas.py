@@ -68,6 +68,9 @@ class ChatRequest(BaseModel):
     repetition_penalty: float | None = _sampling("repetition_penalty", "大于 1 时少重复")
     no_repeat_ngram: int | None = _sampling("no_repeat_ngram", "不重复这么长的片段；0 为不限")
     max_new_tokens: int | None = _sampling("max_new_tokens", "回复最长多少个 token")
+    candidates: int | None = _sampling(
+        "candidates", "先拟几个回复，再挑最好的一次说出；1 为不挑，逐字流出"
+    )
     seed: int | None = _sampling("seed", "随机种子；同样的种子和输入得到同样的回复")
 
     @field_validator("history")

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     database_url: str = ""  # empty: a SQLite file in data_dir
     max_message_chars: int = Field(MAX_MESSAGE_CHARS, ge=1, le=MAX_MESSAGE_CHARS)
     max_history_utterances: int = Field(MAX_HISTORY_UTTERANCES, ge=0, le=MAX_HISTORY_UTTERANCES)
+    known_replies: bool = True  # propose the checkpoint's known replies beside generated ones
     max_body_bytes: int = Field(64 * 1024, ge=1024)
 
     @property

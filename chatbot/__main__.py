@@ -26,6 +26,7 @@ def chat(
         Path | None,
         typer.Option(help="聊天记录接着写到这个文件；不给就存到 data/chats/", show_default=False),
     ] = None,
+    known: Annotated[bool, typer.Option(help="也从模型自带的现成回答里挑")] = True,
 ) -> None:
     """聊天，边生成边显示，记得前面说过的话。"""
     # Imported here: the libraries behind the model take seconds, and --help should not.
@@ -34,7 +35,8 @@ def chat(
     from chatbot.terminal import TerminalChat, Transcript
 
     transcript = Transcript(save)
-    with contextlib.closing(Bot.from_checkpoint(checkpoint or SHIPPED_CHECKPOINT)) as bot:
+    folder = checkpoint or SHIPPED_CHECKPOINT
+    with contextlib.closing(Bot.from_checkpoint(folder, use_known=known)) as bot:
         TerminalChat(bot, transcript).run()
 
 

@@ -1,6 +1,9 @@
 """The bot: the whole serving line, from what was said to the reply that leaves.
 
 history + message → ids, trimmed to fit → engine → text → safety → pieces of the reply
+
+With several candidates, known replies to like messages are proposed beside what the model samples,
+and only what is safe may be chosen.
 """
 
 import asyncio
@@ -10,18 +13,20 @@ from pathlib import Path
 from chatbot.checkpoint import GENERATION, Checkpoint, load_checkpoint
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import RANGES, SamplingParams
-from chatbot.decoding.sequence import Sequence as Request
+from chatbot.decoding.request import Proposal, Request
 from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.worker import Worker
 from chatbot.dialogue import DialogueEncoder
 from chatbot.errors import CheckpointError, InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Draft, Generation, Origin, Reply
+from chatbot.known import KnownReplies
 from chatbot.safety.guard import Guard
 
 __all__ = ["Bot", "Generation", "Reply", "token_rules"]
 
 _NUM_SLOTS = 8
 _MAX_WAITING = 32
+_NUM_PROPOSALS = 4
 _WARM_UP = SamplingParams(max_new_tokens=8, seed=0)
 _FRAME = 2  # the [CLS] before a message and the [SEP] after it
 
@@ -40,24 +45,27 @@ class Bot:
         *,
         num_slots: int = _NUM_SLOTS,
         max_waiting: int = _MAX_WAITING,
+        use_known: bool = True,
     ) -> None:
+        """Take a checkpoint over; ``use_known``: propose its known replies, if it has any."""
         self.name = str(checkpoint.manifest["name"])
         self.defaults = _defaults(checkpoint)
         self._encoder = DialogueEncoder(checkpoint.tokenizer)
         self._rules = token_rules(self._encoder)
         self._guard = Guard.default()
+        self._known = KnownReplies(checkpoint.known if use_known else ())
         engine = Engine(checkpoint.model, num_slots=num_slots, max_waiting=max_waiting)
         self._num_positions = engine.max_length
         self._worker = Worker(engine)
 
     @classmethod
-    def from_checkpoint(cls, folder: str | Path) -> "Bot":
+    def from_checkpoint(cls, folder: str | Path, *, use_known: bool = True) -> "Bot":
         """Load a checkpoint folder; takes seconds.
 
         Raises:
             CheckpointError: it is missing, corrupt, or does not fit together.
         """
-        return cls(load_checkpoint(folder))
+        return cls(load_checkpoint(folder), use_known=use_known)
 
     def max_message_tokens(self, max_new_tokens: int) -> int:
         """Return how many tokens a message can have beside a reply of ``max_new_tokens``.
@@ -79,20 +87,38 @@ class Bot:
             QueueFull: too many replies are under way.
             EngineStopped: the bot is closed.
         """
+        request, draft = self.prepare(history, message, params)
+        return Generation(draft, self._worker.submit(request) if request is not None else None)
+
+    def prepare(
+        self, history: Sequence[str], message: str, params: SamplingParams
+    ) -> tuple[Request | None, Draft]:
+        """Return what an engine is to do for a reply, and the draft that takes the ids.
+
+        The request is None when the guard answers itself: the draft is whole then.
+
+        Raises: MessageEmpty, MessageTooLong, InvalidParams, as ``start``.
+        """
         message_ids = self._encode_message(message, params)
         if kind_reply := self._guard.check_input(message):
-            return self._answer_without_model(kind_reply, params)
+            return None, self._draft_without_model(kind_reply, params)
         budget = self._num_positions - params.max_new_tokens
         prompt = self._encoder.encode_prompt(history, message_ids, budget)
-        request = Request(prompt.ids, params, self._rules)
-        tokens = self._worker.submit(request)
+        params = params.seeded()
+        request = Request(
+            prompt.ids,
+            params,
+            self._rules,
+            proposals=self._proposals(message, params),
+            accept=self._is_safe,
+        )
         origin = Origin(
             prompt_tokens=len(prompt.ids),
             history_used=prompt.history_used,
             history_dropped=prompt.history_dropped,
             seed=request.seed,
         )
-        return Generation(Draft(self._encoder.decode, self._guard, origin), tokens)
+        return request, Draft(self._encoder.decode, self._guard, origin)
 
     def warm_up(self) -> None:
         """Generate a few tokens for real; blocks, and not to be called on an event loop.
@@ -122,13 +148,29 @@ class Bot:
             raise MessageTooLong(len(message_ids), limit)
         return message_ids
 
-    def _answer_without_model(self, kind_reply: str, params: SamplingParams) -> Generation:
+    def _proposals(self, message: str, params: SamplingParams) -> list[Proposal]:
+        """Return known replies to be ranked beside the sampled ones; a single one streams."""
+        if params.candidates == 1:
+            return []
+        assert params.seed is not None
+        known = self._known.propose(message, count=_NUM_PROPOSALS, seed=params.seed)
+        ids = self._encoder.encode_utterances([item.reply for item in known])
+        return [
+            Proposal(tuple(reply), item.similarity)
+            for reply, item in zip(ids, known, strict=True)
+            if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
+        ]
+
+    def _is_safe(self, ids: list[int]) -> bool:
+        return self._guard.check_output(self._encoder.decode(ids))
+
+    def _draft_without_model(self, kind_reply: str, params: SamplingParams) -> Draft:
         seed = params.seeded().seed
         assert seed is not None
         origin = Origin(prompt_tokens=0, history_used=0, history_dropped=0, seed=seed)
         draft = Draft(self._encoder.decode, self._guard, origin)
         draft.stand_in(kind_reply)
-        return Generation(draft, tokens=None)
+        return draft
 
 
 def token_rules(encoder: DialogueEncoder) -> TokenRules:

@@ -4,11 +4,13 @@
     config.json             a GPT2Config
     vocab.txt               the WordPiece table; tokenizer_config.json beside it
     generation_config.json  the sampling defaults
+    known_replies.tsv       optional: message, tab, reply; proposed beside generation (known.py)
     manifest.json           name, format, figures, and the SHA-256 of every other file
 
 The folder is in the hub's form as well: ``AutoModelForCausalLM.from_pretrained(folder)`` loads it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
 from chatbot.errors import CheckpointError
 from chatbot.folder import read_json, replace_folder, stage_folder, write_json
+from chatbot.known import read_pairs, write_pairs
 from chatbot.manifest import FORMAT, MANIFEST, verified_manifest, write_manifest
 from chatbot.weights import (
     CONFIG,
@@ -35,6 +38,7 @@ __all__ = [
     "CONFIG",
     "FORMAT",
     "GENERATION",
+    "KNOWN",
     "MANIFEST",
     "SHIPPED_CHECKPOINT",
     "TOKENIZER",
@@ -49,18 +53,20 @@ __all__ = [
 
 SHIPPED_CHECKPOINT = Path(__file__).with_name("checkpoints") / "xiaoxian"
 VOCAB, TOKENIZER, GENERATION = "vocab.txt", "tokenizer_config.json", "generation_config.json"
+KNOWN = "known_replies.tsv"
 _PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.pkl")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded folder. ``model`` is float32 and in eval mode."""
+    """A loaded folder. ``model`` is float32 and in eval mode; ``known`` is (message, reply)."""
 
     folder: Path
     model: GPT2LMHeadModel
     tokenizer: BertTokenizerFast
     generation: dict[str, Any]
     manifest: dict[str, Any]
+    known: tuple[tuple[str, str], ...] = ()
 
 
 def save_checkpoint(
@@ -71,6 +77,7 @@ def save_checkpoint(
     name: str,
     generation: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
+    known: Iterable[tuple[str, str]] = (),
     dtype: torch.dtype = torch.float16,
 ) -> Path:
     """Write a checkpoint folder atomically: a reader sees the old one or the new one, whole.
@@ -78,6 +85,7 @@ def save_checkpoint(
     Args:
         generation: values for ``SamplingParams``; what is absent keeps its default.
         facts: anything else the manifest should hold (data, steps, figures).
+        known: (message, reply) pairs for the bot to propose.
         dtype: of the stored weights; float16 rounds a weight by at most 1/2048 of itself.
     """
     folder = Path(folder)
@@ -93,7 +101,11 @@ def save_checkpoint(
     save_vocab(tokenizer, staging / VOCAB)
     write_json(staging / TOKENIZER, _tokenizer_dict(tokenizer))
     write_json(staging / GENERATION, generation or {})
-    write_manifest(staging, name, facts, (WEIGHTS, CONFIG, VOCAB, TOKENIZER, GENERATION))
+    files = [WEIGHTS, CONFIG, VOCAB, TOKENIZER, GENERATION]
+    if known := tuple(known):
+        write_pairs(staging / KNOWN, known)
+        files.append(KNOWN)
+    write_manifest(staging, name, facts, files)
     replace_folder(staging, folder)
     return folder
 
@@ -116,7 +128,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     # In the hub's form this file has other keys; only ours is in a manifest.
     generation = read_json(folder / GENERATION) if GENERATION in manifest["sha256"] else {}
     model = build_model(config, read_weights(folder / WEIGHTS), folder / WEIGHTS)
-    return Checkpoint(folder, model, tokenizer, generation, manifest)
+    known = read_pairs(folder / KNOWN) if KNOWN in manifest["sha256"] else ()
+    return Checkpoint(folder, model, tokenizer, generation, manifest, known)
 
 
 def _require_files(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The engine: requests in, one token for each of them a step."""
+"""The engine: requests in, one token for each of their replies a step."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,20 +7,28 @@ import torch
 from transformers import PreTrainedModel
 
 from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
+from chatbot.decoding.request import Request
 from chatbot.decoding.runner import ModelRunner
 from chatbot.decoding.sampling import sample
 from chatbot.decoding.scheduler import Scheduler
-from chatbot.decoding.sequence import Sequence, TokenRules
+from chatbot.decoding.sequence import TokenRules
 
 
 class Engine:
     """Decodes several requests, a token each a step. Not thread-safe: see ``worker.py``."""
 
     def __init__(
-        self, model: PreTrainedModel, *, num_slots: int = 8, max_waiting: int = 32
+        self,
+        model: PreTrainedModel,
+        *,
+        num_slots: int = 8,
+        max_waiting: int = 32,
+        weights: RankingWeights | None = None,
     ) -> None:
         self.runner = ModelRunner(model)
         self.scheduler = Scheduler(num_slots=num_slots, max_waiting=max_waiting)
+        self.weights = weights or RankingWeights()
 
     @property
     def max_length(self) -> int:
@@ -32,47 +40,95 @@ class Engine:
         """Whether no request is left."""
         return self.scheduler.is_idle
 
-    def add(self, sequence: Sequence) -> None:
+    def add(self, request: Request) -> None:
         """Take a request in.
 
         Raises:
             QueueFull: as many wait as may.
             ValueError: prompt and reply could outgrow the model's positions.
         """
-        self._check_length(sequence)
-        self.scheduler.add(sequence)
+        self._check_length(request)
+        self.scheduler.add(request)
 
-    def cancel(self, sequence: Sequence) -> None:
+    def cancel(self, request: Request) -> None:
         """End a request now; nothing happens when it has ended already."""
-        if not sequence.is_finished:
-            self.scheduler.remove(sequence)
-            sequence.finish("cancelled")
+        if not request.is_finished:
+            self.scheduler.remove(request)
+            request.finish("cancelled")
 
-    def step(self) -> list[Sequence]:
+    def step(self) -> list[Request]:
         """Bring every running request one token further; return those that ran."""
-        sequences = self.scheduler.schedule()
-        rows = self.runner.run(sequences)
-        self._postprocess(sequences, rows)
-        return sequences
+        requests = self.scheduler.schedule()
+        rows = self.runner.run(requests)
+        for request, logits in zip(requests, rows, strict=True):
+            self._postprocess(request, logits)
+        return requests
 
-    def _postprocess(self, sequences: list[Sequence], rows: list[torch.Tensor | Exception]) -> None:
-        for sequence, row in zip(sequences, rows, strict=True):
-            try:
-                if isinstance(row, Exception):
-                    raise row
-                sequence.append(sample(row, sequence))
-            except Exception as error:
-                sequence.finish("failed", error)
-            if sequence.is_finished:
-                self.scheduler.remove(sequence)
+    def _postprocess(self, request: Request, logits: torch.Tensor | Exception) -> None:
+        try:
+            if isinstance(logits, Exception):
+                raise logits
+            self._append(request, logits)
+            if not request.open_sequences:
+                self._end(request)
+        except Exception as error:
+            request.finish("failed", error)
+        if request.is_finished:
+            self.scheduler.remove(request)
 
-    def fail_all(self, error: Exception) -> list[Sequence]:
+    def _append(self, request: Request, logits: torch.Tensor) -> None:
+        """Sample the next token of each open sequence; closed ones lose their row."""
+        sequences = request.open_sequences
+        for sequence, row in zip(sequences, logits, strict=True):
+            sequence.append(sample(row, sequence))
+        rows = [row for row, seq in enumerate(sequences) if seq.stop_reason is None]
+        if 0 < len(rows) < len(sequences) and request.cache is not None:
+            request.cache.keep_rows(rows)
+
+    def _end(self, request: Request) -> None:
+        """Finish a request all of whose replies have ended, with the best of them."""
+        if request.is_ranked:
+            self._choose(request)
+            return
+        reason = request.sequences[0].stop_reason
+        assert reason is not None, "it has ended"
+        request.finish(reason)
+
+    def _choose(self, request: Request) -> None:
+        replies = self._score(request)
+        utterances = split_utterances(request.prompt_ids, request.rules.stop_ids)
+        order = rank(replies, utterances, self.weights)
+        accept = request.accept or (lambda _ids: True)
+        best = next((place for place in order if accept(list(replies[place].ids))), order[0])
+        reply = replies[best]
+        request.choose(list(reply.ids), "stop" if reply.has_stop else "length")
+
+    def _score(self, request: Request) -> list[Scored]:
+        """Read every reply twice: behind the prompt, and alone. Equal ones are read once."""
+        stop_id = min(request.rules.stop_ids)
+        found: dict[tuple[int, ...], tuple[bool, float]] = {}
+        for sequence in request.sequences:
+            found.setdefault(tuple(sequence.output_ids), (sequence.stop_reason == "stop", 0.0))
+        for proposal in request.proposals:
+            found[proposal.ids] = (True, proposal.prior)
+        whole = [[*ids, *([stop_id] if has_stop else [])] for ids, (has_stop, _) in found.items()]
+        prompt_ids = request.prompt_ids
+        likely = self.runner.log_probs(whole, prompt_ids[-1], request.prompt_cache)
+        alone = self.runner.log_probs(whole, prompt_ids[0], None)
+        return [
+            Scored(ids, has_stop, log_prob, log_prob_alone, prior)
+            for (ids, (has_stop, prior)), log_prob, log_prob_alone in zip(
+                found.items(), likely, alone, strict=True
+            )
+        ]
+
+    def fail_all(self, error: Exception) -> list[Request]:
         """End every request, running or waiting, with an error; return them."""
-        sequences = [*self.scheduler.running, *self.scheduler.waiting]
-        for sequence in sequences:
-            self.scheduler.remove(sequence)
-            sequence.finish("failed", error)
-        return sequences
+        requests = [*self.scheduler.running, *self.scheduler.waiting]
+        for request in requests:
+            self.scheduler.remove(request)
+            request.finish("failed", error)
+        return requests
 
     def generate(
         self, prompts: Iterable[Iterable[int]], params: SamplingParams, rules: TokenRules
@@ -85,22 +141,30 @@ class Engine:
             ValueError: prompt and reply could outgrow the model's positions.
             Exception: what the model raised for one of them, after the others ended.
         """
-        sequences = [Sequence(prompt, params, rules) for prompt in prompts]
-        for sequence in sequences:
-            self._check_length(sequence)
-        pending = deque(sequences)
+        return self.complete(Request(prompt, params, rules) for prompt in prompts)
+
+    def complete(self, requests: Iterable[Request]) -> list[list[int]]:
+        """Return the reply to each request, in order; blocks until all are done.
+
+        Raises: as ``generate``.
+        """
+        requests = list(requests)
+        for request in requests:
+            self._check_length(request)
+        pending = deque(requests)
         while pending or not self.is_idle:
             while pending and not self.scheduler.is_full:
                 self.add(pending.popleft())
             self.step()
-        for sequence in sequences:
-            if sequence.error is not None:
-                raise sequence.error
-        return [sequence.output_ids for sequence in sequences]
+        for request in requests:
+            if request.error is not None:
+                raise request.error
+        return [request.output_ids for request in requests]
 
-    def _check_length(self, sequence: Sequence) -> None:
-        if sequence.max_length > self.max_length:
+    def _check_length(self, request: Request) -> None:
+        proposed = max((len(proposal.ids) for proposal in request.proposals), default=0)
+        needed = max(request.max_length, len(request.prompt_ids) + proposed)
+        if needed > self.max_length:
             raise ValueError(
-                f"prompt and reply need {sequence.max_length} positions; "
-                f"the model has {self.max_length}"
+                f"prompt and reply need {needed} positions; the model has {self.max_length}"
             )

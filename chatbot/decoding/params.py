@@ -57,6 +57,7 @@ RANGES: Final[Mapping[str, Range]] = MappingProxyType(
         "repetition_penalty": Range(0.5, 2),
         "no_repeat_ngram": Range(0, 10, integer=True),
         "max_new_tokens": Range(1, 128, integer=True),
+        "candidates": Range(1, 16, integer=True),
         "seed": Range(0, 2**63 - 1, integer=True, optional=True),
     }
 )
@@ -75,6 +76,8 @@ class SamplingParams:
             2019); 1 is off.
         no_repeat_ngram: no n-gram of prompt and reply comes twice; 0 is off.
         max_new_tokens: length limit of the reply, in tokens.
+        candidates: replies that are sampled; above 1 they are ranked (``ranking.py``) and the
+            best one is sent, all at once.
         seed: of the reply's own random generator; ``None`` draws one.
 
     Raises:
@@ -87,6 +90,7 @@ class SamplingParams:
     repetition_penalty: float = 1.1
     no_repeat_ngram: int = 0
     max_new_tokens: int = 64
+    candidates: int = 1
     seed: int | None = None
 
     def __post_init__(self) -> None:

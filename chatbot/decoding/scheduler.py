@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from chatbot.decoding.sequence import Sequence, Status
+from chatbot.decoding.request import Request, Status
 from chatbot.errors import QueueFull
 
 
@@ -10,15 +10,15 @@ class Scheduler:
     """First come, first served; a request that got a slot keeps it to its end.
 
     Attributes:
-        running: the sequences that hold a slot, oldest first.
-        waiting: the sequences that wait for one, oldest first.
+        running: the requests that hold a slot, oldest first.
+        waiting: the requests that wait for one, oldest first.
     """
 
     def __init__(self, *, num_slots: int, max_waiting: int) -> None:
         self.num_slots = num_slots
         self.max_waiting = max_waiting
-        self.running: list[Sequence] = []
-        self.waiting: deque[Sequence] = deque()
+        self.running: list[Request] = []
+        self.waiting: deque[Request] = deque()
 
     @property
     def capacity(self) -> int:
@@ -35,7 +35,7 @@ class Scheduler:
         """Whether there is nothing to do."""
         return not self.running and not self.waiting
 
-    def add(self, sequence: Sequence) -> None:
+    def add(self, request: Request) -> None:
         """Queue a request; it gets a slot at the next step that has one free.
 
         Raises:
@@ -43,16 +43,16 @@ class Scheduler:
         """
         if self.is_full:
             raise QueueFull(self.max_waiting)
-        self.waiting.append(sequence)
+        self.waiting.append(request)
 
-    def schedule(self) -> list[Sequence]:
-        """Fill free slots from the queue and return the sequences of this step."""
+    def schedule(self) -> list[Request]:
+        """Fill free slots from the queue and return the requests of this step."""
         while self.waiting and len(self.running) < self.num_slots:
-            sequence = self.waiting.popleft()
-            sequence.status = Status.RUNNING
-            self.running.append(sequence)
+            request = self.waiting.popleft()
+            request.status = Status.RUNNING
+            self.running.append(request)
         return list(self.running)
 
-    def remove(self, sequence: Sequence) -> None:
-        """Free the sequence's slot or its place in the queue."""
-        (self.waiting if sequence in self.waiting else self.running).remove(sequence)
+    def remove(self, request: Request) -> None:
+        """Free the request's slot or its place in the queue."""
+        (self.waiting if request in self.waiting else self.running).remove(request)

@@ -1,6 +1,5 @@
-"""One request: what was asked, what was written so far, and how it ended."""
+"""One reply in the making: what it answers, what was written so far, and how it ended."""
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,18 +7,11 @@ from typing import Literal
 
 import torch
 
-from chatbot.decoding.cache import SequenceCache
 from chatbot.decoding.params import SamplingParams
 
-FinishReason = Literal["stop", "length", "cancelled", "failed"]
+StopReason = Literal["stop", "length"]
 
-
-class Status(enum.Enum):
-    """Where a request stands."""
-
-    WAITING = enum.auto()
-    RUNNING = enum.auto()
-    FINISHED = enum.auto()
+_GENERATOR_SEEDS = 2**63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,24 +28,24 @@ class TokenRules:
 
 
 class Sequence:
-    """One request. Only the engine's thread changes it once it was handed over.
+    """A prompt and the reply that grows behind it.
 
     Attributes:
         output_ids: the reply so far, without the stop id that ended it.
-        finish_reason: ``None`` until it is finished.
-        error: what was raised, when ``finish_reason`` is ``"failed"``.
-        cache: its keys and values; ``None`` before prefill and after the end.
+        stop_reason: ``None`` until it has ended.
     """
 
-    def __init__(self, prompt_ids: Iterable[int], params: SamplingParams, rules: TokenRules):
+    def __init__(
+        self, prompt_ids: Iterable[int], params: SamplingParams, rules: TokenRules, number: int = 0
+    ) -> None:
+        """Begin the reply ``number`` of a request; each number draws its own random stream."""
+        assert params.seed is not None, "the request draws the seed"
         self.prompt_ids = tuple(prompt_ids)
-        self.params = params.seeded()
+        self.params = params
         self.rules = rules
+        self.number = number
         self.output_ids: list[int] = []
-        self.status = Status.WAITING
-        self.finish_reason: FinishReason | None = None
-        self.error: Exception | None = None
-        self.cache: SequenceCache | None = None
+        self.stop_reason: StopReason | None = None
 
     # Tensors are made when the engine first needs them: the event loop, which makes the
     # sequence, runs no torch.
@@ -61,7 +53,9 @@ class Sequence:
     @cached_property
     def generator(self) -> torch.Generator:
         """Its own source of randomness, so no neighbour changes what it draws."""
-        return torch.Generator().manual_seed(self.seed)
+        assert self.params.seed is not None
+        seed = (self.params.seed + self.number * 0x9E3779B97F4A7C15) % _GENERATOR_SEEDS
+        return torch.Generator().manual_seed(seed)
 
     @cached_property
     def _context(self) -> torch.Tensor:
@@ -70,25 +64,9 @@ class Sequence:
         return torch.tensor([*self.prompt_ids, *room])
 
     @property
-    def seed(self) -> int:
-        """The seed in use, whether it was given or drawn."""
-        assert self.params.seed is not None
-        return self.params.seed
-
-    @property
-    def max_length(self) -> int:
-        """Tokens that prompt and reply can have together."""
-        return len(self.prompt_ids) + self.params.max_new_tokens
-
-    @property
     def context_ids(self) -> torch.Tensor:
         """Prompt and reply so far, ``(T,)``, int64."""
         return self._context[: len(self.prompt_ids) + len(self.output_ids)]
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it has ended, for whatever reason."""
-        return self.status is Status.FINISHED
 
     @property
     def forbidden_ids(self) -> list[int]:
@@ -99,18 +77,11 @@ class Sequence:
     @torch.inference_mode()  # the context may have been made in that mode
     def append(self, token_id: int) -> None:
         """Take the next token: it ends the reply or becomes part of it."""
+        assert self.stop_reason is None, "a reply ends once"
         if token_id in self.rules.stop_ids:
-            self.finish("stop")
+            self.stop_reason = "stop"
             return
         self._context[len(self.prompt_ids) + len(self.output_ids)] = token_id
         self.output_ids.append(token_id)
         if len(self.output_ids) == self.params.max_new_tokens:
-            self.finish("length")
-
-    def finish(self, reason: FinishReason, error: Exception | None = None) -> None:
-        """End it and let go of its keys and values."""
-        assert not self.is_finished, "a request ends once"
-        self.status = Status.FINISHED
-        self.finish_reason = reason
-        self.error = error
-        self.cache = None
+            self.stop_reason = "length"

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 
 from chatbot.decoding.engine import Engine
-from chatbot.decoding.sequence import FinishReason, Sequence
+from chatbot.decoding.request import FinishReason, Request
 from chatbot.errors import EngineStopped, GenerationFailed, QueueFull
 
 logger = logging.getLogger(__name__)
@@ -19,9 +19,9 @@ class TokenStream:
     or ``EngineStopped`` when the request ended so; after ``cancel`` the iteration just ends.
     """
 
-    def __init__(self, worker: "Worker", sequence: Sequence) -> None:
+    def __init__(self, worker: "Worker", request: Request) -> None:
         self._worker = worker
-        self._sequence = sequence
+        self._request = request
         self._loop = asyncio.get_running_loop()
         self._items: asyncio.Queue[int | Exception | None] = asyncio.Queue()
         self._num_delivered = 0  # of the engine's thread
@@ -31,7 +31,7 @@ class TokenStream:
     @property
     def finish_reason(self) -> FinishReason | None:
         """How the request ended; ``None`` while it runs."""
-        return "cancelled" if self.is_cancelled else self._sequence.finish_reason
+        return "cancelled" if self.is_cancelled else self._request.finish_reason
 
     def __aiter__(self) -> "TokenStream":
         return self
@@ -56,22 +56,22 @@ class TokenStream:
         if not self._has_ended and not self.is_cancelled:
             self.is_cancelled = True
             self._items.put_nowait(None)  # wakes whoever waits for the next id
-            self._worker.cancel(self._sequence)
+            self._worker.cancel(self._request)
 
     def deliver(self, error: Exception | None = None) -> None:
         """Send what is new, and the end if it has come (the engine's thread calls this)."""
         items: list[int | Exception | None] = []
-        items += self._sequence.output_ids[self._num_delivered :]
+        items += self._request.output_ids[self._num_delivered :]
         self._num_delivered += len(items)
-        if error is not None or self._sequence.is_finished:
+        if error is not None or self._request.is_finished:
             items.append(error or self._failure())
         try:
             self._loop.call_soon_threadsafe(self._receive, items)
         except RuntimeError:  # the loop is closed, so nobody listens
-            self._worker.cancel(self._sequence)
+            self._worker.cancel(self._request)
 
     def _failure(self) -> GenerationFailed | None:
-        error = self._sequence.error
+        error = self._request.error
         if error is None:
             return None
         failure = GenerationFailed("模型在回答时出错；请再试一次，若总是这样请查看日志")
@@ -91,9 +91,9 @@ class Worker:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._streams: dict[Sequence, TokenStream] = {}
-        self._to_add: deque[Sequence] = deque()
-        self._to_cancel: deque[Sequence] = deque()
+        self._streams: dict[Request, TokenStream] = {}
+        self._to_add: deque[Request] = deque()
+        self._to_cancel: deque[Request] = deque()
         self._is_closing = False
         self._orders = threading.Condition()  # guards all of the above but the engine
         self._thread = threading.Thread(target=self._work, name="decoding", daemon=True)
@@ -104,29 +104,29 @@ class Worker:
         """Requests that were submitted and have not ended."""
         return len(self._streams)
 
-    def submit(self, sequence: Sequence) -> TokenStream:
+    def submit(self, request: Request) -> TokenStream:
         """Hand a request over, from a running event loop; returns at once.
 
         Raises:
             QueueFull: all slots are taken and as many wait as may.
             EngineStopped: the worker is closed.
         """
-        stream = TokenStream(self, sequence)
+        stream = TokenStream(self, request)
         scheduler = self._engine.scheduler
         with self._orders:
             if self._is_closing:
                 raise EngineStopped
             if len(self._streams) >= scheduler.capacity:
                 raise QueueFull(scheduler.max_waiting)
-            self._streams[sequence] = stream
-            self._to_add.append(sequence)
+            self._streams[request] = stream
+            self._to_add.append(request)
             self._orders.notify()
         return stream
 
-    def cancel(self, sequence: Sequence) -> None:
+    def cancel(self, request: Request) -> None:
         """End a request before the next step; nothing happens when it has ended."""
         with self._orders:
-            self._to_cancel.append(sequence)
+            self._to_cancel.append(request)
             self._orders.notify()
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class Worker:
             for stream in streams:
                 stream.deliver(EngineStopped())
 
-    def _step(self) -> list[Sequence]:
+    def _step(self) -> list[Request]:
         try:
             return self._engine.step()
         except Exception as error:
@@ -162,10 +162,10 @@ class Worker:
                 added, cancelled = list(self._to_add), list(self._to_cancel)
                 self._to_add.clear()
                 self._to_cancel.clear()
-            for sequence in added:
-                self._add(sequence)
-            for sequence in cancelled:
-                self._engine.cancel(sequence)
+            for request in added:
+                self._add(request)
+            for request in cancelled:
+                self._engine.cancel(request)
             self._deliver(cancelled)
             if not self._engine.is_idle:
                 return True
@@ -175,21 +175,21 @@ class Worker:
         has_orders = bool(self._to_add or self._to_cancel)
         return has_orders or self._is_closing or not self._engine.is_idle
 
-    def _add(self, sequence: Sequence) -> None:
+    def _add(self, request: Request) -> None:
         try:
-            self._engine.add(sequence)
+            self._engine.add(request)
         except Exception as error:
-            sequence.finish("failed", error)
-            self._deliver([sequence])
+            request.finish("failed", error)
+            self._deliver([request])
 
-    def _deliver(self, sequences: list[Sequence]) -> None:
-        for sequence in sequences:
-            stream = self._streams.get(sequence)
+    def _deliver(self, requests: list[Request]) -> None:
+        for request in requests:
+            stream = self._streams.get(request)
             if stream is None:  # it had ended before it was cancelled
                 continue
-            if sequence.error is not None:
-                logger.error("a reply failed", exc_info=sequence.error)
-            if sequence.is_finished:
+            if request.error is not None:
+                logger.error("a reply failed", exc_info=request.error)
+            if request.is_finished:
                 with self._orders:
-                    del self._streams[sequence]
+                    del self._streams[request]
             stream.deliver()

@@ -93,6 +93,7 @@ def test_openapi_tells_the_fields_their_ranges_and_the_problems(client: TestClie
         "repetition_penalty",
         "no_repeat_ngram",
         "max_new_tokens",
+        "candidates",
         "seed",
     ]
     temperature = fields["properties"]["temperature"]["anyOf"][0]

@@ -71,7 +71,7 @@ def test_a_message_has_at_most_2000_characters() -> None:
         ("history", ["你好", ""]),
         ("history", ["只有一句"]),
         ("history", ["你好", "你也好"] * 101),
-        ("candidates", 3),
+        ("candidates", "3"),
         ("Message", "你好"),
     ],
 )

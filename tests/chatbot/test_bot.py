@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -9,8 +10,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from chatbot.bot import Bot, Reply, token_rules
-from chatbot.checkpoint import GENERATION, load_checkpoint
+from chatbot.checkpoint import GENERATION, load_checkpoint, save_checkpoint
 from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.ranking import RankingWeights
 from chatbot.dialogue import DialogueEncoder
 from chatbot.errors import (
     CheckpointError,
@@ -240,3 +242,34 @@ def test_marks_of_pretrained_tables_are_never_sampled(tiny_checkpoint: Path) -> 
     encoder.tokenizer.add_tokens(["[unused1]", "##"])
     size = len(encoder.tokenizer)
     assert token_rules(encoder).banned_ids == plain.banned_ids | {size - 1, size - 2}
+
+
+@pytest.fixture(scope="module")
+def knowing_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny checkpoint with two known replies, one of which may not leave."""
+    plain = load_checkpoint(tiny_checkpoint)
+    known = [("你好", "你好呀，来聊聊。"), ("早上好", "你这个傻逼。")]
+    folder = tmp_path_factory.mktemp("knowing") / "model"
+    return save_checkpoint(folder, plain.model, plain.tokenizer, name="小闲", known=known)
+
+
+def test_a_known_reply_is_proposed_beside_the_sampled_ones(
+    knowing_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = RankingWeights(mmi=0, repeat=0, echo=0, prior=1000)
+    monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: sure)
+    params = replace(PARAMS, candidates=3)
+    with contextlib.closing(Bot.from_checkpoint(knowing_folder)) as bot:
+        assert ask(bot, "你好", params).text == "你好呀，来聊聊。"
+        assert ask(bot, "你好", replace(params, candidates=1)).text != "你好呀，来聊聊。"
+        assert "傻" not in ask(bot, "早上好", params).text  # an unsafe one is never chosen
+    with contextlib.closing(Bot.from_checkpoint(knowing_folder, use_known=False)) as bot:
+        assert ask(bot, "你好", params).text != "你好呀，来聊聊。"
+
+
+def test_several_candidates_give_one_reply_that_the_seed_repeats(bot: Bot) -> None:
+    params = replace(PARAMS, candidates=4, temperature=1.0)
+    first = ask(bot, "今天天气怎么样", params)
+    assert first.text
+    assert ask(bot, "今天天气怎么样", params) == first
+    assert 1 <= first.completion_tokens <= 12

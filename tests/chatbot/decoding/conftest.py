@@ -7,6 +7,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.request import Request
 from chatbot.decoding.sequence import Sequence, TokenRules
 
 VOCAB_SIZE = 97
@@ -15,6 +16,7 @@ STOP = frozenset({SEP, *range(30, 36)})  # several, so that random replies end b
 BANNED = frozenset({0, 1, 2, 4})
 
 MakeSequence = Callable[..., Sequence]
+MakeRequest = Callable[..., Request]
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +43,28 @@ def rules() -> TokenRules:
     return TokenRules(stop_ids=STOP, banned_ids=BANNED)
 
 
+def greedy(**params: float | None) -> SamplingParams:
+    """Greedy, without penalties and with seed 0, but for what is given."""
+    plain = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
+    plain["max_new_tokens"] = 24
+    return SamplingParams(**{**plain, **params})
+
+
 @pytest.fixture
 def make_sequence(rules: TokenRules) -> MakeSequence:
-    """``make_sequence(prompt, **params)``; greedy, without penalties and with seed 0 by default."""
+    """``make_sequence(prompt, **params)``; see ``greedy``."""
 
     def make(prompt: Iterable[int] = (2, 10, 11, SEP), **params: float | None) -> Sequence:
-        plain = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, "seed": 0}
-        plain["max_new_tokens"] = 24
-        return Sequence(prompt, SamplingParams(**{**plain, **params}), rules)
+        return Sequence(prompt, greedy(**params), rules)
+
+    return make
+
+
+@pytest.fixture
+def make_request(rules: TokenRules) -> MakeRequest:
+    """``make_request(prompt, **params)``; see ``greedy``."""
+
+    def make(prompt: Iterable[int] = (2, 10, 11, SEP), **params: float | None) -> Request:
+        return Request(prompt, greedy(**params), rules)
 
     return make

@@ -9,10 +9,11 @@ from transformers import GPT2LMHeadModel
 
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.sequence import Sequence, TokenRules
+from chatbot.decoding.request import Request
+from chatbot.decoding.sequence import TokenRules
 from chatbot.errors import QueueFull
 
-MakeSequence = Callable[..., Sequence]
+MakeRequest = Callable[..., Request]
 VOCAB_SIZE, SEP, NUM_POSITIONS = 97, 3, 64
 BANNED, STOP = [0, 1, 2, 4], [SEP, *range(30, 36)]
 
@@ -87,16 +88,16 @@ def test_replies_hold_no_banned_and_no_stop_id_and_are_not_empty(
 
 
 def test_a_reply_may_fill_the_positions_and_no_more(
-    model: GPT2LMHeadModel, make_sequence: MakeSequence
+    model: GPT2LMHeadModel, make_request: MakeRequest
 ) -> None:
     engine = Engine(model)
-    fits = make_sequence([5] * (NUM_POSITIONS - 8), max_new_tokens=8)
+    fits = make_request([5] * (NUM_POSITIONS - 8), max_new_tokens=8)
     engine.add(fits)
     while not engine.is_idle:
         engine.step()
     assert fits.finish_reason in ("stop", "length")
     with pytest.raises(ValueError, match="need 65 positions; the model has 64"):
-        engine.add(make_sequence([5] * (NUM_POSITIONS - 7), max_new_tokens=8))
+        engine.add(make_request([5] * (NUM_POSITIONS - 7), max_new_tokens=8))
     assert engine.is_idle
 
 
@@ -108,10 +109,10 @@ def test_generate_refuses_before_it_begins(model: GPT2LMHeadModel, rules: TokenR
 
 
 def test_cancel_frees_the_slot_for_the_next_step(
-    model: GPT2LMHeadModel, make_sequence: MakeSequence
+    model: GPT2LMHeadModel, make_request: MakeRequest
 ) -> None:
     engine = Engine(model, num_slots=1, max_waiting=1)
-    first, second = make_sequence(no_repeat_ngram=1), make_sequence(no_repeat_ngram=1)
+    first, second = make_request(no_repeat_ngram=1), make_request(no_repeat_ngram=1)
     engine.add(first)
     engine.step()
     engine.add(second)
@@ -124,11 +125,11 @@ def test_cancel_frees_the_slot_for_the_next_step(
     assert engine.is_idle
 
 
-def test_a_failing_request_fails_alone(model: GPT2LMHeadModel, make_sequence: MakeSequence) -> None:
+def test_a_failing_request_fails_alone(model: GPT2LMHeadModel, make_request: MakeRequest) -> None:
     engine = Engine(model, num_slots=3)
-    good, bad, later = make_sequence(), make_sequence([2, 500, SEP]), make_sequence()
-    for sequence in (good, bad):
-        engine.add(sequence)
+    good, bad, later = make_request(), make_request([2, 500, SEP]), make_request()
+    for request in (good, bad):
+        engine.add(request)
     assert engine.step() == [good, bad]
     assert (bad.finish_reason, type(bad.error), bad.cache) == ("failed", IndexError, None)
     engine.add(later)
@@ -146,10 +147,10 @@ def test_generate_raises_what_the_model_raised(model: GPT2LMHeadModel, rules: To
 
 
 def test_fail_all_ends_running_and_waiting(
-    model: GPT2LMHeadModel, make_sequence: MakeSequence
+    model: GPT2LMHeadModel, make_request: MakeRequest
 ) -> None:
     engine, error = Engine(model, num_slots=1), RuntimeError("out of memory")
-    running, waiting = make_sequence(), make_sequence()
+    running, waiting = make_request(), make_request()
     engine.add(running)
     engine.add(waiting)
     engine.scheduler.schedule()
@@ -165,14 +166,14 @@ def test_every_request_ends_once_and_no_slot_leaks(
 ) -> None:
     """Arrivals, cancellations, failures and lengths at random, beside what each gives alone."""
     engine = Engine(model, num_slots=2, max_waiting=2)
-    requests: list[Sequence] = []
+    requests: list[Request] = []
     prompts = [*random_prompts(4, seed=5), [2, 500, SEP]]
     for _ in range(data.draw(st.integers(1, 25))):
         match data.draw(st.sampled_from(["add", "add", "cancel", "step", "step", "step"])):
             case "add":
                 length = data.draw(st.integers(1, 6))
                 params = SamplingParams(max_new_tokens=length, seed=len(requests))
-                request = Sequence(data.draw(st.sampled_from(prompts)), params, rules)
+                request = Request(data.draw(st.sampled_from(prompts)), params, rules)
                 num_open = sum(not other.is_finished for other in requests)
                 if num_open < 4:
                     engine.add(request)

@@ -19,6 +19,7 @@ def test_defaults_are_within_their_ranges() -> None:
         "repetition_penalty": 1.1,
         "no_repeat_ngram": 0,
         "max_new_tokens": 64,
+        "candidates": 1,
         "seed": None,
     }
     assert set(RANGES) == set(asdict(params))

@@ -1,32 +1,37 @@
 import pytest
 import torch
-from transformers import GPT2Config
 
-from chatbot.decoding.cache import SequenceCache
 from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.sequence import Sequence, Status, TokenRules
+from chatbot.decoding.sequence import Sequence, TokenRules
 
 RULES = TokenRules(stop_ids=frozenset({3}), banned_ids=frozenset({0}))
 
 
-def make(max_new_tokens: int = 3, seed: int | None = 0) -> Sequence:
-    return Sequence([2, 9, 3], SamplingParams(max_new_tokens=max_new_tokens, seed=seed), RULES)
+def make(max_new_tokens: int = 3, seed: int = 0, number: int = 0) -> Sequence:
+    params = SamplingParams(max_new_tokens=max_new_tokens, seed=seed)
+    return Sequence([2, 9, 3], params, RULES, number)
+
+
+def drawn(sequence: Sequence) -> list[float]:
+    numbers: list[float] = torch.rand(3, generator=sequence.generator).tolist()
+    return numbers
 
 
 def test_a_stop_id_ends_it_and_is_no_part_of_the_reply() -> None:
     sequence = make()
     sequence.append(7)
-    assert not sequence.is_finished
+    assert sequence.stop_reason is None
     sequence.append(3)
-    assert (sequence.output_ids, sequence.finish_reason) == ([7], "stop")
-    assert sequence.status is Status.FINISHED
+    assert (sequence.output_ids, sequence.stop_reason) == ([7], "stop")
+    with pytest.raises(AssertionError):
+        sequence.append(8)
 
 
 def test_the_length_limit_ends_it() -> None:
     sequence = make(max_new_tokens=2)
     sequence.append(7)
     sequence.append(8)
-    assert (sequence.output_ids, sequence.finish_reason) == ([7, 8], "length")
+    assert (sequence.output_ids, sequence.stop_reason) == ([7, 8], "length")
 
 
 def test_context_holds_prompt_and_reply() -> None:
@@ -35,7 +40,6 @@ def test_context_holds_prompt_and_reply() -> None:
     sequence.append(7)
     assert sequence.context_ids.tolist() == [2, 9, 3, 7]
     assert sequence.context_ids.dtype == torch.long
-    assert sequence.max_length == 6
 
 
 def test_only_the_first_token_must_not_stop() -> None:
@@ -45,21 +49,11 @@ def test_only_the_first_token_must_not_stop() -> None:
     assert sequence.forbidden_ids == [0]
 
 
-def test_its_end_lets_go_of_the_cache_and_comes_once() -> None:
-    sequence, error = make(), ValueError("x")
-    sequence.cache = SequenceCache(GPT2Config(n_layer=1))
-    assert sequence.cache.num_tokens == 0
-    sequence.finish("failed", error)
-    assert (sequence.cache, sequence.error, sequence.finish_reason) == (None, error, "failed")
-    with pytest.raises(AssertionError):
-        sequence.finish("stop")
-
-
-def test_a_seed_is_drawn_and_told_when_none_is_given() -> None:
-    first, second = make(seed=None), make(seed=None)
-    assert first.seed != second.seed
-    again = make(seed=first.seed)
-    assert torch.rand(3, generator=first.generator).equal(torch.rand(3, generator=again.generator))
+def test_each_number_draws_its_own_stream_of_the_seed() -> None:
+    assert drawn(make(number=1)) == drawn(make(number=1))
+    streams = {tuple(drawn(make(seed=seed, number=n))) for seed in (0, 1) for n in range(4)}
+    assert len(streams) == 8
+    assert drawn(make(seed=2**63 - 1, number=15))  # no overflow
 
 
 def test_making_one_runs_no_torch() -> None:

@@ -9,11 +9,12 @@ from transformers import GPT2LMHeadModel
 
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.sequence import Sequence, TokenRules
+from chatbot.decoding.request import Request
+from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.worker import TokenStream, Worker
 from chatbot.errors import EngineStopped, GenerationFailed, QueueFull
 
-MakeSequence = Callable[..., Sequence]
+MakeRequest = Callable[..., Request]
 SEP = 3
 
 
@@ -29,7 +30,7 @@ class GatedEngine(Engine):
     def allow(self, steps: int = 10_000) -> None:
         self._leave.release(steps)
 
-    def step(self) -> list[Sequence]:
+    def step(self) -> list[Request]:
         self._leave.acquire()
         self.num_steps += 1
         if self.failures:
@@ -51,11 +52,11 @@ def worker(engine: GatedEngine) -> Iterator[Worker]:
 
 
 @pytest.fixture
-def endless() -> Callable[[], Sequence]:
+def endless() -> Callable[[], Request]:
     """Requests that go on for 48 tokens."""
     no_stop = TokenRules(stop_ids=frozenset({SEP}), banned_ids=frozenset({0, 1, 2, SEP, 4}))
     params = SamplingParams(max_new_tokens=48, seed=1)
-    return lambda: Sequence([2, 10, SEP], params, no_stop)
+    return lambda: Request([2, 10, SEP], params, no_stop)
 
 
 async def read(stream: TokenStream) -> list[int]:
@@ -77,7 +78,7 @@ def test_streams_give_what_the_engine_gives(model: GPT2LMHeadModel, rules: Token
 
     async def talk() -> list[list[int]]:
         worker = Worker(Engine(model, num_slots=4, max_waiting=20))
-        streams = [worker.submit(Sequence(prompt, params, rules)) for prompt in prompts]
+        streams = [worker.submit(Request(prompt, params, rules)) for prompt in prompts]
         replies = await asyncio.gather(*(read(stream) for stream in streams))
         assert {stream.finish_reason for stream in streams} <= {"stop", "length"}
         assert worker.num_open == 0
@@ -88,7 +89,7 @@ def test_streams_give_what_the_engine_gives(model: GPT2LMHeadModel, rules: Token
 
 
 def test_tokens_arrive_one_by_one_while_the_event_loop_runs(
-    engine: GatedEngine, worker: Worker, endless: Callable[[], Sequence]
+    engine: GatedEngine, worker: Worker, endless: Callable[[], Request]
 ) -> None:
     async def talk() -> None:
         stream = worker.submit(endless())
@@ -102,7 +103,7 @@ def test_tokens_arrive_one_by_one_while_the_event_loop_runs(
 
 
 def test_cancel_frees_the_slot_within_two_steps(
-    engine: GatedEngine, worker: Worker, endless: Callable[[], Sequence]
+    engine: GatedEngine, worker: Worker, endless: Callable[[], Request]
 ) -> None:
     async def talk() -> None:
         stream = worker.submit(endless())
@@ -122,7 +123,7 @@ def test_cancel_frees_the_slot_within_two_steps(
 
 
 def test_cancelling_the_task_that_reads_cancels_the_request(
-    engine: GatedEngine, worker: Worker, endless: Callable[[], Sequence]
+    engine: GatedEngine, worker: Worker, endless: Callable[[], Request]
 ) -> None:
     async def talk() -> None:
         reading = asyncio.create_task(read(worker.submit(endless())))
@@ -141,11 +142,11 @@ def test_cancelling_the_task_that_reads_cancels_the_request(
 def test_cancelling_one_that_waits_or_has_ended(
     engine: GatedEngine,
     worker: Worker,
-    endless: Callable[[], Sequence],
-    make_sequence: MakeSequence,
+    endless: Callable[[], Request],
+    make_request: MakeRequest,
 ) -> None:
     async def talk() -> None:
-        running = [worker.submit(make_sequence(max_new_tokens=3)) for _ in range(2)]
+        running = [worker.submit(make_request(max_new_tokens=3)) for _ in range(2)]
         waiting = worker.submit(endless())
         waiting.cancel()
         engine.allow(3)
@@ -153,7 +154,7 @@ def test_cancelling_one_that_waits_or_has_ended(
         await until(lambda: worker.num_open == 0)
         running[0].cancel()
         assert running[0].finish_reason in ("stop", "length")
-        again = worker.submit(make_sequence(max_new_tokens=1))
+        again = worker.submit(make_request(max_new_tokens=1))
         engine.allow(1)
         assert await read(again)
 
@@ -161,7 +162,7 @@ def test_cancelling_one_that_waits_or_has_ended(
 
 
 def test_a_full_queue_refuses_at_once_and_takes_again(
-    engine: GatedEngine, worker: Worker, endless: Callable[[], Sequence]
+    engine: GatedEngine, worker: Worker, endless: Callable[[], Request]
 ) -> None:
     async def talk() -> None:
         streams = [worker.submit(endless()) for _ in range(3)]
@@ -179,40 +180,40 @@ def test_a_full_queue_refuses_at_once_and_takes_again(
 
 
 def test_a_failing_request_fails_alone(
-    engine: GatedEngine, worker: Worker, make_sequence: MakeSequence
+    engine: GatedEngine, worker: Worker, make_request: MakeRequest
 ) -> None:
     async def talk() -> None:
         engine.allow()
-        good, bad = worker.submit(make_sequence()), worker.submit(make_sequence([2, 500, SEP]))
-        too_long = worker.submit(make_sequence([5] * 60))
+        good, bad = worker.submit(make_request()), worker.submit(make_request([2, 500, SEP]))
+        too_long = worker.submit(make_request([5] * 60))
         for stream, cause in ((bad, IndexError), (too_long, ValueError)):
             with pytest.raises(GenerationFailed) as caught:
                 await read(stream)
             assert isinstance(caught.value.__cause__, cause)
             assert stream.finish_reason == "failed"
             assert await read(stream) == []
-        assert await read(good) == await read(worker.submit(make_sequence()))
+        assert await read(good) == await read(worker.submit(make_request()))
 
     asyncio.run(talk())
 
 
 def test_a_step_that_raises_fails_its_requests_and_the_engine_goes_on(
-    engine: GatedEngine, worker: Worker, make_sequence: MakeSequence
+    engine: GatedEngine, worker: Worker, make_request: MakeRequest
 ) -> None:
     async def talk() -> None:
-        streams = [worker.submit(make_sequence()) for _ in range(2)]
+        streams = [worker.submit(make_request()) for _ in range(2)]
         engine.failures.append(MemoryError("no more"))
         engine.allow()
         for stream in streams:
             with pytest.raises(GenerationFailed):
                 await read(stream)
-        assert await read(worker.submit(make_sequence()))
+        assert await read(worker.submit(make_request()))
 
     asyncio.run(talk())
 
 
 def test_close_ends_all_requests_and_refuses_new_ones(
-    engine: GatedEngine, worker: Worker, endless: Callable[[], Sequence]
+    engine: GatedEngine, worker: Worker, endless: Callable[[], Request]
 ) -> None:
     async def talk() -> None:
         streams = [worker.submit(endless()) for _ in range(3)]  # two run, one waits
@@ -237,8 +238,8 @@ def test_close_ends_all_requests_and_refuses_new_ones(
 def test_a_listener_whose_loop_is_gone_does_not_hold_its_slot(
     engine: GatedEngine,
     worker: Worker,
-    endless: Callable[[], Sequence],
-    make_sequence: MakeSequence,
+    endless: Callable[[], Request],
+    make_request: MakeRequest,
 ) -> None:
     async def leave() -> None:
         worker.submit(endless())
@@ -247,14 +248,14 @@ def test_a_listener_whose_loop_is_gone_does_not_hold_its_slot(
         engine.allow()
         await until(lambda: worker.num_open == 0)
         assert engine.num_steps <= 3
-        assert await read(worker.submit(make_sequence()))
+        assert await read(worker.submit(make_request()))
 
     asyncio.run(leave())
     asyncio.run(talk())
 
 
 def test_only_the_workers_thread_touches_the_model(
-    model: GPT2LMHeadModel, make_sequence: MakeSequence, monkeypatch: pytest.MonkeyPatch
+    model: GPT2LMHeadModel, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: set[str] = set()
     forward = GPT2LMHeadModel.forward
@@ -267,7 +268,7 @@ def test_only_the_workers_thread_touches_the_model(
 
     async def talk() -> None:
         worker = Worker(Engine(model))
-        await asyncio.gather(*(read(worker.submit(make_sequence())) for _ in range(4)))
+        await asyncio.gather(*(read(worker.submit(make_request())) for _ in range(4)))
         worker.close()
 
     asyncio.run(talk())

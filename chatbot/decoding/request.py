@@ -1,0 +1,122 @@
+"""One request: a prompt, the replies that are tried for it, and the one that was chosen."""
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from chatbot.decoding.cache import SequenceCache
+from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.sequence import Sequence, TokenRules
+
+FinishReason = Literal["stop", "length", "cancelled", "failed"]
+Accept = Callable[[list[int]], bool]
+
+
+class Status(enum.Enum):
+    """Where a request stands."""
+
+    WAITING = enum.auto()
+    RUNNING = enum.auto()
+    FINISHED = enum.auto()
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A reply that someone else suggests, to be ranked beside the sampled ones.
+
+    Attributes:
+        ids: the reply, without a stop id.
+        prior: how well it is known to fit, 0 to 1.
+    """
+
+    ids: tuple[int, ...]
+    prior: float
+
+
+class Request:
+    """What one caller asked for. Only the engine's thread changes it once it was handed over.
+
+    Attributes:
+        sequences: the replies that are sampled, ``params.candidates`` of them.
+        proposals: replies to be ranked beside them.
+        accept: whether a reply may be chosen, asked from the best one down; ``None``: any may.
+            When none may, the best one is chosen all the same, and the caller filters it.
+        output_ids: the reply so far; with several candidates, empty until one is chosen.
+        finish_reason: ``None`` until it is finished.
+        error: what was raised, when ``finish_reason`` is ``"failed"``.
+        cache: keys and values, a row for each open sequence; ``None`` before prefill and after
+            the end.
+        prompt_cache: those of the prompt alone, ``(1, …)``, kept while replies are to be ranked.
+    """
+
+    def __init__(
+        self,
+        prompt_ids: Iterable[int],
+        params: SamplingParams,
+        rules: TokenRules,
+        *,
+        proposals: Iterable[Proposal] = (),
+        accept: Accept | None = None,
+    ) -> None:
+        self.prompt_ids = tuple(prompt_ids)
+        self.params = params.seeded()
+        self.rules = rules
+        self.proposals = tuple(proposals)
+        self.accept = accept
+        self.sequences = [
+            Sequence(self.prompt_ids, self.params, rules, number)
+            for number in range(params.candidates)
+        ]
+        self.status = Status.WAITING
+        self.finish_reason: FinishReason | None = None
+        self.error: Exception | None = None
+        self.cache: SequenceCache | None = None
+        self.prompt_cache: SequenceCache | None = None
+        self._chosen: list[int] | None = None
+
+    @property
+    def seed(self) -> int:
+        """The seed in use, whether it was given or drawn."""
+        assert self.params.seed is not None
+        return self.params.seed
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that prompt and reply can have together."""
+        return len(self.prompt_ids) + self.params.max_new_tokens
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether there is a choice to make."""
+        return len(self.sequences) + len(self.proposals) > 1
+
+    @property
+    def open_sequences(self) -> list[Sequence]:
+        """The sequences that have not ended."""
+        return [sequence for sequence in self.sequences if sequence.stop_reason is None]
+
+    @property
+    def output_ids(self) -> list[int]:
+        """The reply so far: the chosen one, or the only one."""
+        if self.is_ranked:
+            return self._chosen or []
+        return self.sequences[0].output_ids
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, for whatever reason."""
+        return self.status is Status.FINISHED
+
+    def choose(self, ids: list[int], reason: FinishReason) -> None:
+        """End with one of the replies."""
+        self._chosen = ids
+        self.finish(reason)
+
+    def finish(self, reason: FinishReason, error: Exception | None = None) -> None:
+        """End it and let go of its keys and values."""
+        assert not self.is_finished, "a request ends once"
+        self.status = Status.FINISHED
+        self.finish_reason = reason
+        self.error = error
+        self.cache = self.prompt_cache = None
