@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 IGNORE = -100
+LOSS_ON = ("all", "bot", "last")
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,18 @@ def collate(
     pad_id: int,
     row_length: int,
     num_rows: int | None = None,
+    loss_on: str = "all",
+    sep_id: int | None = None,
 ) -> Batch:
     """Pad rows to ``row_length`` (and the batch to ``num_rows``) and shift the labels by one.
 
     Label t is id t + 1 of the same dialogue, so a model's logits are compared with ``labels`` as
     they stand: never hand these to a model that shifts again.
+
+    Args:
+        loss_on: the labels that count: "all", those of the bot's utterances ("bot", the even
+            ones), or those of the last utterance ("last").
+        sep_id: closes an utterance; needed unless all labels count.
     """
     shape = (num_rows or len(rows), row_length)
     input_ids = np.full(shape, pad_id, np.int64)
@@ -60,12 +68,22 @@ def collate(
         for segment, ids in enumerate(row, start=1):
             stop = start + len(ids)
             input_ids[r, start:stop] = ids
-            labels[r, start : stop - 1] = ids[1:]
+            counts = _counts(ids, loss_on, sep_id)
+            labels[r, start : stop - 1] = np.where(counts, ids[1:].astype(np.int64), IGNORE)
             position_ids[r, start:stop] = np.arange(len(ids))
             segment_ids[r, start:stop] = segment
             start = stop
     arrays = (input_ids, labels, position_ids, segment_ids)
     return Batch(*(torch.from_numpy(array) for array in arrays))
+
+
+def _counts(ids: NDArray[np.integer[Any]], loss_on: str, sep_id: int | None) -> NDArray[np.bool_]:
+    """Return which of a dialogue's labels count, ``(len(ids) - 1,)``."""
+    if loss_on == "all":
+        return np.ones(len(ids) - 1, np.bool_)
+    assert sep_id is not None, "the ends of utterances must be known"
+    utterance = np.cumsum(ids[:-1] == sep_id)  # of each label
+    return utterance % 2 == 1 if loss_on == "bot" else utterance == utterance[-1:]
 
 
 def attention_mask(segment_ids: Tensor, dtype: torch.dtype) -> Tensor:

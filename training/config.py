@@ -11,6 +11,7 @@ import torch
 from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
 from chatbot.checkpoint import special_ids
+from training.collate import LOSS_ON
 from training.errors import ConfigError
 
 
@@ -29,6 +30,7 @@ class TrainConfig:
         weight_decay: AdamW's, on matrices only.
         clip_norm: gradient norm limit; 0 turns it off.
         dropout: of embeddings and residuals; attention weights are never dropped.
+        loss_on: "all" tokens, the "bot"'s utterances, or the "last" utterance of a dialogue.
         patience: validations without a better loss before the run stops; 0 never stops early.
         validate_every: optimizer steps between validations within an epoch; 0: each epoch's end.
         save_every: optimizer steps between saves of the state to resume from.
@@ -47,6 +49,7 @@ class TrainConfig:
     weight_decay: float = 0.1
     clip_norm: float = 1.0
     dropout: float = 0.1
+    loss_on: str = "all"
     patience: int = 2
     validate_every: int = 0
     save_every: int = 200
@@ -66,6 +69,7 @@ class TrainConfig:
         self._require("seed", 0 <= self.seed < 2**63, "不小于 0、小于 2**63")
         precisions = ("auto", "bfloat16", "float32")
         self._require("precision", self.precision in precisions, "是 auto、bfloat16 或 float32")
+        self._require("loss_on", self.loss_on in LOSS_ON, f"是 {'、'.join(LOSS_ON)} 之一")
         self._require("compile", self.compile in ("auto", "on", "off"), "是 auto、on 或 off")
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:

@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,11 @@ class Trainer:
         *,
         name: str,
         generation: dict[str, Any],
+        known: Sequence[tuple[str, str]] = (),
     ) -> None:
+        """Take everything over; ``known`` replies go into the checkpoints."""
         self.config, self.out, self.name, self.generation = config, out, name, generation
+        self.known = known
         self.encoder, self.train_data, self.valid_data = encoder, train, valid
         self.learner = Learner(model, config, num_tokens=train.num_tokens * config.epochs)
         self.rows_per_step = config.batch_rows * config.accumulate
@@ -124,6 +127,8 @@ class Trainer:
                 pad_id=self.encoder.pad_id,
                 row_length=self.config.row_length,
                 num_rows=size,
+                loss_on=self.config.loss_on,
+                sep_id=self.encoder.sep_id,
             )
             for begin in range(0, len(rows), size)
         ]
@@ -163,6 +168,7 @@ class Trainer:
             name=self.name,
             generation=self.generation,
             facts=facts,
+            known=self.known,
         )
 
 

@@ -28,6 +28,20 @@ def test_a_batch_by_hand() -> None:
     assert {tensor.dtype for tensor in vars(batch).values()} == {torch.int64}
 
 
+@pytest.mark.parametrize(
+    ("loss_on", "expected"),
+    [
+        ("all", [5, 3, 6, 7, 3, 8, 3, 9, 3]),
+        ("bot", [IGNORE, IGNORE, 6, 7, 3, IGNORE, IGNORE, 9, 3]),
+        ("last", [IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, 9, 3]),
+    ],
+)
+def test_the_loss_may_be_on_some_utterances_only(loss_on: str, expected: list[int]) -> None:
+    dialogue = np.array([2, 5, 3, 6, 7, 3, 8, 3, 9, 3], np.uint16)
+    batch = collate([[dialogue]], pad_id=0, row_length=11, loss_on=loss_on, sep_id=3)
+    assert batch.labels.tolist() == [[*expected, IGNORE, IGNORE]]
+
+
 def test_a_batch_is_filled_up_with_empty_rows() -> None:
     batch = batch_of_rows(num_rows=4)
     assert {tensor.shape for tensor in vars(batch).values()} == {(4, 8)}
