@@ -15,6 +15,8 @@ INIT ?= $(if $(CONFIG),,$(SHIPPED))
 OUT ?= runs/dialogue
 RESUME ?=
 CORPORA ?=
+AGAINST ?=
+CDIAL ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -51,6 +53,13 @@ train-dialogue: .venv/.stamp ## 训练对话模型：CORPUS= 语料，CONFIG= �
 train-base: .venv/.stamp ## 重做自带检查点的全部训练，可中断再续：CORPORA= 公开语料所在目录
 	@$(if $(CORPORA),,echo '错误：请指出公开语料所在的文件夹：make train-base CORPORA=文件夹' >&2; exit 2)
 	@.venv/bin/python -m training base $(call option,corpora,$(CORPORA))
+
+# OUT has a default that is meant for training: here it counts only when it was given.
+.PHONY: report
+report: .venv/.stamp ## 给模型出成绩单：CHECKPOINT= 检查点目录，AGAINST= 并排比较的另一个，CORPUS= 语料，CDIAL= 另一个语料文件，OUT= 输出目录
+	@.venv/bin/python -m training report $(call option,checkpoint,$(CHECKPOINT)) \
+		$(call option,against,$(AGAINST)) $(call option,corpus,$(CORPUS)) \
+		$(call option,cdial,$(CDIAL)) $(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))
 
 .PHONY: test
 test: .venv/.stamp-dev ## 运行全部测试

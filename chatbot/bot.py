@@ -26,7 +26,8 @@ __all__ = ["Bot", "Generation", "Reply", "token_rules"]
 
 _NUM_SLOTS = 8
 _MAX_WAITING = 32
-_NUM_PROPOSALS = 4
+_NUM_PROPOSALS = 24
+_TRUST = 0.5  # prior of a reply that people wrote, before it is known how like the message is
 _WARM_UP = SamplingParams(max_new_tokens=8, seed=0)
 _FRAME = 2  # the [CLS] before a message and the [SEP] after it
 
@@ -93,12 +94,7 @@ class Bot:
     def prepare(
         self, history: Sequence[str], message: str, params: SamplingParams
     ) -> tuple[Request | None, Draft]:
-        """Return what an engine is to do for a reply, and the draft that takes the ids.
-
-        The request is None when the guard answers itself: the draft is whole then.
-
-        Raises: MessageEmpty, MessageTooLong, InvalidParams, as ``start``.
-        """
+        """Return a reply's request (None: the guard answers) and its draft; raises as ``start``."""
         message_ids = self._encode_message(message, params)
         if kind_reply := self._guard.check_input(message):
             return None, self._draft_without_model(kind_reply, params)
@@ -109,7 +105,7 @@ class Bot:
             prompt.ids,
             params,
             self._rules,
-            proposals=self._proposals(message, params),
+            proposals=self._proposals(history, message, params),
             accept=self._is_safe,
         )
         origin = Origin(
@@ -148,15 +144,17 @@ class Bot:
             raise MessageTooLong(len(message_ids), limit)
         return message_ids
 
-    def _proposals(self, message: str, params: SamplingParams) -> list[Proposal]:
+    def _proposals(
+        self, history: Sequence[str], message: str, params: SamplingParams
+    ) -> list[Proposal]:
         """Return known replies to be ranked beside the sampled ones; a single one streams."""
         if params.candidates == 1:
             return []
         assert params.seed is not None
-        known = self._known.propose(message, count=_NUM_PROPOSALS, seed=params.seed)
+        known = self._known.propose(history, message, count=_NUM_PROPOSALS, seed=params.seed)
         ids = self._encoder.encode_utterances([item.reply for item in known])
         return [
-            Proposal(tuple(reply), item.similarity)
+            Proposal(tuple(reply), _TRUST + (1 - _TRUST) * item.similarity)
             for reply, item in zip(ids, known, strict=True)
             if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
         ]

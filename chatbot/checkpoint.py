@@ -4,7 +4,7 @@
     config.json             a GPT2Config
     vocab.txt               the WordPiece table; tokenizer_config.json beside it
     generation_config.json  the sampling defaults
-    known_replies.tsv       optional: message, tab, reply; proposed beside generation (known.py)
+    known_replies.tsv       optional: replies of the corpus, proposed beside generation (known.py)
     manifest.json           name, format, figures, and the SHA-256 of every other file
 
 The folder is in the hub's form as well: ``AutoModelForCausalLM.from_pretrained(folder)`` loads it.
@@ -21,7 +21,7 @@ from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
 from chatbot.errors import CheckpointError
 from chatbot.folder import read_json, replace_folder, stage_folder, write_json
-from chatbot.known import read_pairs, write_pairs
+from chatbot.known import KnownReply, read_known, write_known
 from chatbot.manifest import FORMAT, MANIFEST, verified_manifest, write_manifest
 from chatbot.weights import (
     CONFIG,
@@ -59,14 +59,14 @@ _PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.pk
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded folder. ``model`` is float32 and in eval mode; ``known`` is (message, reply)."""
+    """A loaded folder. ``model`` is float32 and in eval mode."""
 
     folder: Path
     model: GPT2LMHeadModel
     tokenizer: BertTokenizerFast
     generation: dict[str, Any]
     manifest: dict[str, Any]
-    known: tuple[tuple[str, str], ...] = ()
+    known: tuple[KnownReply, ...] = ()
 
 
 def save_checkpoint(
@@ -77,7 +77,7 @@ def save_checkpoint(
     name: str,
     generation: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
-    known: Iterable[tuple[str, str]] = (),
+    known: Iterable[KnownReply] = (),
     dtype: torch.dtype = torch.float16,
 ) -> Path:
     """Write a checkpoint folder atomically: a reader sees the old one or the new one, whole.
@@ -85,7 +85,7 @@ def save_checkpoint(
     Args:
         generation: values for ``SamplingParams``; what is absent keeps its default.
         facts: anything else the manifest should hold (data, steps, figures).
-        known: (message, reply) pairs for the bot to propose.
+        known: replies for the bot to propose.
         dtype: of the stored weights; float16 rounds a weight by at most 1/2048 of itself.
     """
     folder = Path(folder)
@@ -103,7 +103,7 @@ def save_checkpoint(
     write_json(staging / GENERATION, generation or {})
     files = [WEIGHTS, CONFIG, VOCAB, TOKENIZER, GENERATION]
     if known := tuple(known):
-        write_pairs(staging / KNOWN, known)
+        write_known(staging / KNOWN, known)
         files.append(KNOWN)
     write_manifest(staging, name, facts, files)
     replace_folder(staging, folder)
@@ -128,7 +128,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     # In the hub's form this file has other keys; only ours is in a manifest.
     generation = read_json(folder / GENERATION) if GENERATION in manifest["sha256"] else {}
     model = build_model(config, read_weights(folder / WEIGHTS), folder / WEIGHTS)
-    known = read_pairs(folder / KNOWN) if KNOWN in manifest["sha256"] else ()
+    known = read_known(folder / KNOWN) if KNOWN in manifest["sha256"] else ()
     return Checkpoint(folder, model, tokenizer, generation, manifest, known)
 
 

@@ -1,4 +1,4 @@
-"""Known replies: answers of the corpus to messages like this one, proposed beside generation.
+"""Known replies: what the corpus answers to messages like this one, proposed beside generation.
 
 XiaoIce pairs retrieval with generation so (Zhou et al. 2020, "The Design and Implementation of
 XiaoIce"); here the same model ranks both. Messages are compared by the cosine of their character
@@ -8,7 +8,7 @@ unigrams and bigrams, weighted by inverse document frequency.
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,29 +17,55 @@ from numpy.typing import NDArray
 
 from chatbot.errors import CheckpointError
 
-MAX_PAIRS = 100_000  # an index of them takes about 60 MB
-MIN_SIMILARITY = 0.6
-_MARGIN = 0.2  # below the best one; what is further off is not proposed beside it
-_NUM_CONSIDERED = 24
+MAX_KNOWN = 100_000  # an index of them takes about 150 MB
+MIN_SIMILARITY = 0.2
+_LEFT_OUT = 0.25  # chance, by the seed, so that asking again may bring something else
+_NUM_CONSIDERED = 400
 
 
 @dataclass(frozen=True)
-class Known:
-    """A reply that the corpus gives, and how much like its message the asked one is, 0 to 1."""
+class KnownReply:
+    """An exchange of a corpus.
+
+    Attributes:
+        message: what the person said.
+        reply: what the bot said to it.
+        needs: bigrams that the reply takes up from what was said before; whoever has not said
+            them (a name, a time, a dish) must not get it.
+    """
+
+    message: str
+    reply: str
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A known reply, and how much like its message the asked one is, 0 to 1."""
 
     reply: str
     similarity: float
 
 
-class KnownReplies:
-    """An index over (message, reply) pairs; each message opened its dialogue."""
+def known_replies(utterances: Sequence[str]) -> list[KnownReply]:
+    """Return every exchange of a dialogue."""
+    found: list[KnownReply] = []
+    said: frozenset[str] = frozenset()
+    for message, reply in zip(utterances[::2], utterances[1::2], strict=False):
+        said |= _bigrams(message)
+        found.append(KnownReply(message, reply, said & _bigrams(reply)))
+        said |= _bigrams(reply)
+    return found
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._pairs = list(pairs)
-        bags = [_grams(message) for message, _ in self._pairs]
-        document_counts = Counter(gram for bag in bags for gram in bag)
-        num = len(bags)
-        self._idf = {gram: math.log((1 + num) / count) for gram, count in document_counts.items()}
+
+class KnownReplies:
+    """An index over known replies by their messages."""
+
+    def __init__(self, known: Iterable[KnownReply]) -> None:
+        self._known = list(known)
+        bags = [_grams(item.message) for item in self._known]
+        num, counts = len(bags), Counter(gram for bag in bags for gram in bag)
+        self._idf = {gram: math.log((1 + num) / count) for gram, count in counts.items()}
         postings: defaultdict[str, list[int]] = defaultdict(list)
         for place, bag in enumerate(bags):
             for gram in bag:
@@ -48,84 +74,84 @@ class KnownReplies:
         self._norms = np.array([self._norm(bag) for bag in bags], np.float32)
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._known)
 
-    def propose(self, message: str, *, count: int, seed: int) -> list[Known]:
-        """Return up to ``count`` different replies to messages like this one.
-
-        Among those that are about as near, the seed decides. A reply that takes up words of its
-        own message which this one does not hold (a name, a time) is left out.
-        """
-        bag = _grams(message)
-        similarity = self._similarity(bag)
-        if not len(similarity):
+    def propose(
+        self, history: Sequence[str], message: str, *, count: int, seed: int
+    ) -> list[Match]:
+        """Return up to ``count`` different replies, those to the likest messages first."""
+        if not self._known:
             return []
-        places = np.argsort(-similarity, kind="stable")[:_NUM_CONSIDERED]
-        floor = max(MIN_SIMILARITY, float(similarity[places[0]]) - _MARGIN)
-        found: dict[str, Known] = {}
-        for place in places:
+        similarity = self._similarity(_grams(message))
+        said = frozenset[str]().union(_bigrams(message), *map(_bigrams, history))
+        chance = random.Random(seed)
+        found: dict[str, Match] = {}
+        for place in np.argsort(-similarity, kind="stable")[:_NUM_CONSIDERED]:
             near = float(similarity[place])
-            said, reply = self._pairs[place]
-            if near >= floor and _takes_up(said, reply) <= bag:
-                found.setdefault(reply, Known(reply, min(near, 1.0)))
-        known = list(found.values())
-        random.Random(seed).shuffle(known)
-        return known[:count]
+            if near < MIN_SIMILARITY or len(found) == count:
+                break
+            item = self._known[place]
+            if item.needs <= said and chance.random() >= _LEFT_OUT:
+                found.setdefault(item.reply, Match(item.reply, min(near, 1.0)))
+        return list(found.values())
 
     def _similarity(self, bag: frozenset[str]) -> NDArray[np.float32]:
         """Return the cosine of every known message to these grams, ``(len(self),)``."""
-        total = np.zeros(len(self._pairs), np.float32)
+        total = np.zeros(len(self._known), np.float32)
         for gram in bag:
             rows = self._postings.get(gram)
             if rows is not None:
                 total[rows] += self._idf[gram] ** 2
-        norm = self._norm(bag)
-        similarity: NDArray[np.float32] = total / np.maximum(self._norms * norm, 1e-9)
+        similarity: NDArray[np.float32] = total / np.maximum(self._norms * self._norm(bag), 1e-9)
         return similarity
 
     def _norm(self, bag: frozenset[str]) -> float:
-        unseen = math.log(1 + len(self._pairs))
+        unseen = math.log(1 + len(self._known))
         return math.sqrt(sum(self._idf.get(gram, unseen) ** 2 for gram in bag))
 
 
-def write_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Write pairs as lines of message, tab, reply; white space inside them becomes one space."""
-    lines = ("\t".join(" ".join(text.split()) for text in pair) + "\n" for pair in pairs)
-    path.write_text("".join(lines), encoding="utf-8", newline="\n")
+def write_known(path: Path, known: Iterable[KnownReply]) -> None:
+    """Write lines of message, reply and what it needs, tabs between.
+
+    White space inside the texts becomes one space.
+    """
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for item in known:
+            cells = (item.message, item.reply, " ".join(sorted(item.needs)))
+            file.write("\t".join(" ".join(cell.split()) for cell in cells) + "\n")
 
 
-def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
-    """Read what ``write_pairs`` wrote.
+def read_known(path: Path) -> tuple[KnownReply, ...]:
+    """Read what ``write_known`` wrote.
 
     Raises:
-        CheckpointError: not UTF-8, or a line is not two texts with one tab between.
+        CheckpointError: not UTF-8, or a line that does not hold three cells.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path}: 读不了（{error}）；请重新取得这个文件") from None
-    pairs = []
+    known = []
     for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        message, tab, reply = line.partition("\t")
-        if not (message and tab and reply) or "\t" in reply:
-            raise CheckpointError(f"{path}:{number}: 须是“消息、制表符、回答”；请改正这一行")
-        pairs.append((message, reply))
-    return tuple(pairs)
+        cells = line.split("\t")
+        if line and (len(cells) != 3 or not cells[0] or not cells[1]):
+            what = "须是“消息、回答、前文须有的字”，用制表符隔开；请改正这一行"
+            raise CheckpointError(f"{path}:{number}: {what}")
+        if line:
+            known.append(KnownReply(cells[0], cells[1], frozenset(cells[2].split())))
+    return tuple(known)
 
 
 def _normalise(text: str) -> str:
-    """Return letters and digits alone; a text without any stands for itself."""
-    return "".join(filter(str.isalnum, text.lower())) or text.strip()
+    """Return letters and digits alone, in lower case."""
+    return "".join(filter(str.isalnum, text.lower()))
 
 
-def _grams(text: str) -> frozenset[str]:
+def _bigrams(text: str) -> frozenset[str]:
     text = _normalise(text)
-    return frozenset(text) | frozenset(text[place : place + 2] for place in range(len(text) - 1))
+    return frozenset(text[place : place + 2] for place in range(len(text) - 1))
 
 
-def _takes_up(message: str, reply: str) -> frozenset[str]:
-    """Return the bigrams that a reply has from its message."""
-    shared = _grams(message) & _grams(reply)
-    return frozenset(gram for gram in shared if len(gram) == 2)
+def _grams(message: str) -> frozenset[str]:
+    """Return what a message is found by; one of signs alone stands for itself."""
+    return frozenset(_normalise(message) or [message.strip()]) | _bigrams(message)

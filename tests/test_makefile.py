@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TARGETS = {"help", "serve", "chat", "test", "check", "train-dialogue", "train-base", "clean"}
+TARGETS = {
+    "help",
+    "serve",
+    "chat",
+    "test",
+    "check",
+    "train-dialogue",
+    "train-base",
+    "report",
+    "clean",
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

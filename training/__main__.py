@@ -1,6 +1,7 @@
-"""``python -m training check | split | prepare | dialogue | base | samples``."""
+"""``python -m training COMMAND``: everything that makes a checkpoint and judges it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,17 @@ from chatbot.errors import ChatbotError
 from training.base import train_base
 from training.checker import check_corpus
 from training.config import TrainConfig
+from training.corpora import GENERATED, is_generated
 from training.dialogue import train_dialogue
-from training.errors import TrainingError
+from training.errors import ConfigError, TrainingError
+from training.exchanges import Exchange
+from training.memory.fillers import read_fillers
+from training.memory.generate import generate, write_dialogues
 from training.prepare import prepare_corpus, print_report
 from training.recipe import PROVIDED_CORPUS, read_recipe
-from training.samples import GENERATION, sample_replies
+from training.report.commands import rate, report
+from training.respond import Responder
+from training.samples import OPENERS
 from training.split import split_corpus
 from vocab.wordpiece import VocabError
 
@@ -40,6 +47,23 @@ def check(folder: Annotated[Path, typer.Argument(help="语料文件夹")] = PROV
 def split(folder: Annotated[Path, typer.Argument(help="语料文件夹")] = PROVIDED_CORPUS) -> None:
     """按开场白的散列把 5 % 的对话移到 held_out/。"""
     print(split_corpus(folder))
+
+
+@app.command()
+def memory(
+    count: Annotated[int, typer.Option(help="生成几段")],
+    out: Annotated[Path, typer.Option(help="写到哪个文件，.txt 结尾")],
+    seed: Annotated[int, typer.Option(help="随机种子")] = 0,
+    corpus: Annotated[Path, typer.Option(help="插话取自哪个语料")] = PROVIDED_CORPUS,
+) -> None:
+    """生成练记性的对话：先说一件事，聊点别的，再问起来。"""
+    if out.suffix != ".txt" or out.is_dir():
+        raise ConfigError(f"--out {out} 不可用；须是 .txt 结尾的文件名")
+    fillers = read_fillers(corpus)
+    num_dialogues, num_utterances = write_dialogues(out, generate(count, seed, fillers))
+    print(f"写好了：{out}，{num_dialogues:,} 段，{num_utterances:,} 句，插话 {len(fillers):,} 组")
+    if not is_generated(out):
+        print(f"文件名不以 {GENERATED} 开头：放进语料后会当作手写的来拆分和检查")
 
 
 @app.command()
@@ -102,13 +126,32 @@ def dialogue(
 @app.command()
 def samples(
     checkpoint: Annotated[Path, typer.Option(help="模型文件夹")] = SHIPPED_CHECKPOINT,
+    known: Annotated[
+        bool, typer.Option("--known/--no-known", help="用不用模型自带的现成回答")
+    ] = True,
 ) -> None:
-    """打印模型对五句固定开场白的回答；种子固定，没有安全过滤。"""
-    loaded = load_checkpoint(checkpoint)
-    encoder = DialogueEncoder(loaded.tokenizer)
-    generation = loaded.generation or GENERATION
-    for opener, reply in sample_replies(loaded.model, encoder, generation):
-        print(f"{opener} → {reply}")
+    """打印小闲对五句固定开场白的回答，种子固定。"""
+    with Responder(checkpoint, use_known=known) as responder:
+        longest = min(responder.params.max_new_tokens, responder.engine.max_length // 2)
+        responder.params = replace(responder.params, max_new_tokens=longest)
+        openers = [opener for opener in OPENERS if responder.can_answer(opener)]
+        asked = [Exchange((), opener, "", Path(), 0) for opener in openers]
+        for opener, response in zip(openers, responder.respond(asked, seed=0), strict=True):
+            print(f"{opener} → {response.text}")
+
+
+@app.command()
+def sweep(
+    checkpoint: Annotated[Path, typer.Option(help="模型文件夹")] = SHIPPED_CHECKPOINT,
+    corpus: Annotated[Path, typer.Option(help="语料；用的是留出的那一边")] = PROVIDED_CORPUS,
+    out: Annotated[Path, typer.Option(help="表写到哪里")] = Path("runs/sweep.md"),
+    size: Annotated[int, typer.Option(help="留出集取几句；记忆题是一半", min=20)] = 300,
+    seed: Annotated[int, typer.Option(help="随机种子", min=0)] = 0,
+) -> None:
+    """试各种解码设置，列成两张表：排序的权重，采样的参数。"""
+    from training.sweep import write_sweep
+
+    print(f"写好了：{write_sweep(checkpoint, corpus, out, size=size, seed=seed)}")
 
 
 @app.command()
@@ -120,6 +163,10 @@ def base(
     """按配方训练随附的模型；停下后再运行一次就接着练。"""
     folder = train_base(read_recipe(recipe), corpora, out)
     print(f"练好了：{folder}")
+
+
+app.command()(report)
+app.command()(rate)
 
 
 def main() -> None:

@@ -12,7 +12,10 @@ from training.clean import Cleaner, CleanRules
 from training.config import fit_model_config
 from training.corpora import Dialogue, read_dialogues, read_texts
 from training.errors import CorpusError
+from training.known import corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
+from training.memory.fillers import read_fillers
+from training.memory.generate import generate
 from training.packing import Mixture
 from training.prepare import prepare_corpus, progress_bar, write_gated
 from training.recipe import PROVIDED, PROVIDED_CORPUS, Recipe, Source, Stage
@@ -20,6 +23,8 @@ from training.samples import GENERATION
 from training.state import saved_state
 from training.store import TokenStore
 from vocab.wordpiece import SHIPPED_VOCAB, load_tokenizer
+
+_MEMORY_SEED = 1  # not that of the corpus' own generated file
 
 
 def train_base(recipe: Recipe, corpora: Path, out: Path) -> Path:
@@ -47,7 +52,8 @@ def train_base(recipe: Recipe, corpora: Path, out: Path) -> Path:
 def prepare_sources(recipe: Recipe, corpora: Path, out: Path, encoder: DialogueEncoder) -> None:
     """Write the stores of every corpus that is not there yet."""
     max_length = recipe.model["n_positions"]
-    missing = [s.file for s in recipe.sources.values() if not (corpora / s.file).is_file()]
+    files = [source.file for source in recipe.sources.values() if source.file]
+    missing = [file for file in files if not (corpora / file).is_file()]
     if missing:
         raise CorpusError(
             corpora, None, f"缺少 {'、'.join(missing)}；用 CORPORA= 指明公开语料的文件夹"
@@ -61,20 +67,29 @@ def prepare_sources(recipe: Recipe, corpora: Path, out: Path, encoder: DialogueE
         )
         cleaner = Cleaner(rules)
         with progress_bar() as progress:
-            stream = _read(source, corpora / source.file)
+            stream = _read(source, corpora)
             write_gated(out / name, progress, stream, cleaner, encoder, max_length=max_length)
         print(f"{name}: 留下 {cleaner.num_kept:,} 段，丢弃 {dict(cleaner.dropped)}", flush=True)
     if not (out / PROVIDED / "valid").is_dir():  # the second of its two
         prepare_corpus(PROVIDED_CORPUS, out / PROVIDED, encoder, max_length=max_length)
 
 
-def _read(source: Source, path: Path) -> Iterator[Dialogue]:
+def _read(source: Source, corpora: Path) -> Iterator[Dialogue]:
+    if source.generated:
+        return _generate(source.generated)
+    path = corpora / source.file
     read = read_texts if source.prose else read_dialogues
     stream = read(path)
     if not source.leave_last:
         return stream
     count = sum(1 for _ in read(path))
     return islice(stream, max(count - source.leave_last, 0))
+
+
+def _generate(count: int) -> Iterator[Dialogue]:
+    dialogues = generate(count, _MEMORY_SEED, read_fillers(PROVIDED_CORPUS))
+    for number, utterances in enumerate(dialogues, start=1):
+        yield Dialogue(utterances, Path("memory"), number)
 
 
 def _new_model(recipe: Recipe, tokenizer: BertTokenizerFast, seed: int) -> GPT2LMHeadModel:
@@ -105,5 +120,6 @@ def _run_stage(
         folder,
         name=recipe.name,
         generation=GENERATION,
+        known=corpus_replies(PROVIDED_CORPUS) if PROVIDED in folders else (),
     )
     return trainer.run(resume=saved_state(folder / "state") is not None)

@@ -14,7 +14,7 @@ from training.checks.facts import check_facts
 from training.checks.finding import Finding
 from training.checks.form import check_dialogue, check_raw
 from training.checks.manner import BOUNDS, Manner, check_manner, measure
-from training.corpora import Dialogue, corpus_files, read_dialogues
+from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues
 from training.errors import CorpusError
 from training.split import HELD_OUT, LEAK_OVERLAP, is_held_out, opener_of
 
@@ -57,6 +57,8 @@ class CheckReport:
 def check_corpus(folder: str | Path) -> CheckReport:
     """Check the corpus files of ``folder`` and of its ``held_out`` subfolder.
 
+    Of generated files (see ``is_generated``) form, facts and exact repeats are checked.
+
     Raises:
         CorpusError: nothing is there to check.
     """
@@ -68,15 +70,18 @@ def check_corpus(folder: str | Path) -> CheckReport:
         read, found = _check_file(path)
         dialogues += read
         findings += found
-    findings += _check_repeats(dialogues)
+    written = [dialogue for dialogue in dialogues if not is_generated(dialogue.path)]
+    findings += _check_copies(dialogues)
+    findings += _check_likeness(written)
     if len(sides) == 2:
-        findings += _check_sides(dialogues)
+        findings += _check_sides(written)
     names = sorted({dialogue.path.name for dialogue in dialogues})
     files = []
     for name in names:
         own = [dialogue for dialogue in dialogues if dialogue.path.name == name]
         files.append(_figures(name, own))
-        findings += check_manner(own[0].path, files[-1].manner)
+        if not is_generated(name):
+            findings += check_manner(own[0].path, files[-1].manner)
     return CheckReport(tuple(files), _figures("合计", dialogues), tuple(sorted(findings)))
 
 
@@ -95,22 +100,30 @@ def _check_file(path: Path) -> tuple[list[Dialogue], list[Finding]]:
     return dialogues, findings
 
 
-def _check_repeats(dialogues: list[Dialogue]) -> Iterator[Finding]:
-    """Find dialogues that repeat another, and training ones too close to a held-out one."""
-    said = [tuple(map(normalise, dialogue.utterances)) for dialogue in dialogues]
+def _check_copies(dialogues: list[Dialogue]) -> Iterator[Finding]:
+    """Find dialogues that repeat another word for word."""
     firsts: dict[tuple[str, ...], Dialogue] = {}
-    for dialogue, words in zip(dialogues, said, strict=True):
+    for dialogue in dialogues:
+        words = _words(dialogue)
         first = firsts.setdefault(words, dialogue)
         if first is not dialogue and "".join(words):
             what = f"与 {first.path}:{first.line} 是同一段：“{first.utterances[0]}”"
             yield Finding(dialogue.path, dialogue.line, "重复", what)
+
+
+def _check_likeness(dialogues: list[Dialogue]) -> Iterator[Finding]:
+    """Find dialogues that retell another, and training ones too close to a held-out one."""
     for pair in near_duplicates([dialogue.utterances for dialogue in dialogues], LEAK_OVERLAP):
         first, second = dialogues[pair.first], dialogues[pair.second]
         leaks = first.path.parent != second.path.parent
-        if said[pair.first] == said[pair.second] or not (leaks or pair.overlap >= NEAR_OVERLAP):
+        if _words(first) == _words(second) or not (leaks or pair.overlap >= NEAR_OVERLAP):
             continue
         what = f"与 {first.path}:{first.line} 重合 {pair.overlap:.0%}：“{first.utterances[0]}”"
         yield Finding(second.path, second.line, "泄漏" if leaks else "近似", what)
+
+
+def _words(dialogue: Dialogue) -> tuple[str, ...]:
+    return tuple(map(normalise, dialogue.utterances))
 
 
 def _check_sides(dialogues: list[Dialogue]) -> Iterator[Finding]:

@@ -83,7 +83,10 @@ def _counts(ids: NDArray[np.integer[Any]], loss_on: str, sep_id: int | None) -> 
         return np.ones(len(ids) - 1, np.bool_)
     assert sep_id is not None, "the ends of utterances must be known"
     utterance = np.cumsum(ids[:-1] == sep_id)  # of each label
-    return utterance % 2 == 1 if loss_on == "bot" else utterance == utterance[-1:]
+    chosen: NDArray[np.bool_] = (
+        utterance % 2 == 1 if loss_on == "bot" else utterance == utterance[-1:]
+    )
+    return chosen
 
 
 def attention_mask(segment_ids: Tensor, dtype: torch.dtype) -> Tensor:

@@ -23,6 +23,7 @@ from training.records import (
 )
 
 FORMATS = (".txt", ".json", ".jsonl")
+GENERATED = "generated_"
 _COMPRESSED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open}
 _BROKEN = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
 
@@ -55,6 +56,15 @@ def corpus_files(path: str | Path) -> list[Path]:
             path, None, f"文件夹里没有语料；需要 {'、'.join(FORMATS)}，可再压成 .gz、.xz"
         )
     return files
+
+
+def is_generated(path: str | Path) -> bool:
+    """Whether a corpus file was written by a program, which its name says: ``generated_*``.
+
+    The split leaves such a file alone. Its dialogues are alike by construction, so the checker
+    asks of them form and facts, but neither distance from others nor the bounds of manner.
+    """
+    return Path(path).name.startswith(GENERATED)
 
 
 def read_dialogues(path: str | Path) -> Iterator[Dialogue]:

@@ -10,7 +10,7 @@ from chatbot.checkpoint import load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training.config import TrainConfig, read_model_config
 from training.errors import ConfigError
-from training.known import known_pairs
+from training.known import corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
 from training.packing import Mixture
 from training.prepare import prepare_corpus, print_report
@@ -62,7 +62,7 @@ def train_dialogue(
         out,
         name=name,
         generation=generation,
-        known=known_pairs(corpus),
+        known=corpus_replies(corpus),
     )
     outcome = trainer.run(resume=resume)
     print_outcome(outcome, out)

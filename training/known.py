@@ -1,31 +1,26 @@
-"""Known replies: the first exchanges of a corpus, for a checkpoint to carry along."""
+"""Known replies: the exchanges of a corpus, for a checkpoint to carry along."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
-from chatbot.known import MAX_PAIRS
+from chatbot.known import MAX_KNOWN, KnownReply, known_replies
 from training.clean import Cleaner
 from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues
 from training.split import HELD_OUT, is_held_out
 
 
-def known_pairs(corpus: str | Path) -> list[tuple[str, str]]:
-    """Return (opener, reply) of the dialogues that are trained on, at most ``MAX_PAIRS``.
+def corpus_replies(corpus: str | Path) -> list[KnownReply]:
+    """Return the exchanges that are trained on, at most ``MAX_KNOWN``.
 
-    Only openers: what stands further on leans on what was said before. Generated dialogues and
-    the held-out side are left out, and what the data gate drops.
+    Generated dialogues and the held-out side are left out, and what the data gate drops.
 
     Raises:
         CorpusError: names file, line and remedy.
     """
-    return list(islice(_pairs(Path(corpus)), MAX_PAIRS))
-
-
-def _pairs(corpus: Path) -> Iterator[tuple[str, str]]:
-    for dialogue in Cleaner().clean(_training_side(corpus)):
-        if len(dialogue.utterances) >= 2:
-            yield dialogue.utterances[0], dialogue.utterances[1]
+    dialogues = Cleaner().clean(_training_side(Path(corpus)))
+    found = chain.from_iterable(known_replies(item.utterances) for item in dialogues)
+    return list(islice(found, MAX_KNOWN))
 
 
 def _training_side(corpus: Path) -> Iterator[Dialogue]:

@@ -14,6 +14,7 @@ from transformers import GPT2LMHeadModel
 
 from chatbot.checkpoint import save_checkpoint
 from chatbot.dialogue import DialogueEncoder
+from chatbot.known import KnownReply
 from training.collate import Batch, collate
 from training.config import TrainConfig
 from training.journal import Journal
@@ -49,7 +50,7 @@ class Trainer:
         *,
         name: str,
         generation: dict[str, Any],
-        known: Sequence[tuple[str, str]] = (),
+        known: Sequence[KnownReply] = (),
     ) -> None:
         """Take everything over; ``known`` replies go into the checkpoints."""
         self.config, self.out, self.name, self.generation = config, out, name, generation

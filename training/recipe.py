@@ -15,21 +15,27 @@ PROVIDED_CORPUS = Path(__file__).with_name("corpus")
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A public corpus of the recipe.
+    """A public corpus of the recipe, or one that the program makes up.
 
     Attributes:
         file: name in the folder of corpora.
+        generated: instead of a file, this many memory dialogues (``training.memory.generate``).
         prose: every line is a text of its own, not an utterance.
         drop_self_harm: see ``CleanRules``.
         drop_stage_directions: see ``CleanRules``.
         leave_last: dialogues at the end of the file that are never trained on.
     """
 
-    file: str
+    file: str = ""
+    generated: int = 0
     prose: bool = False
     drop_self_harm: bool = False
     drop_stage_directions: bool = False
     leave_last: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.file) == bool(self.generated) or self.generated < 0:
+            raise ConfigError("每份语料须有 file 或 generated（大于 0），只能有一个；请改正")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.checks.duplicates import Utterances, near_duplicates, normalise
-from training.corpora import Dialogue, corpus_files, read_dialogues
+from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues
 from training.errors import CorpusError
 
 HELD_OUT = "held_out"
@@ -66,7 +66,8 @@ def split_corpus(folder: str | Path) -> SplitReport:
 
     Held-out dialogues stand in ``folder/held_out`` under the same file name, in the order of the
     file; later finds are appended. A training dialogue that nearly repeats a held-out one is
-    dropped, so that no held-out dialogue was as good as seen in training.
+    dropped, so that no held-out dialogue was as good as seen in training. Generated files are
+    left alone, and not counted (see ``is_generated``).
 
     Raises:
         CorpusError: a corpus file is not ``.txt``, or more than 1 % of the training dialogues
@@ -98,7 +99,8 @@ def split_corpus(folder: str | Path) -> SplitReport:
 
 def _read(folder: Path) -> list[_File]:
     sides = [folder, folder / HELD_OUT]
-    paths = [path for side in sides if side.is_dir() for path in corpus_files(side)]
+    everything = [path for side in sides if side.is_dir() for path in corpus_files(side)]
+    paths = [path for path in everything if not is_generated(path)]
     for path in paths:
         if path.suffix != ".txt":
             raise CorpusError(path, None, "这里只拆分 .txt；请先转成一行一句、段间空一行")

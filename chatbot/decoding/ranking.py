@@ -20,7 +20,7 @@ class RankingWeights:
         mmi: λ, the weight of log P(reply).
         repeat: for a reply all of whose bigrams stand in one earlier reply of the bot.
         echo: for a reply all of whose bigrams stand in the message that it answers.
-        prior: for a proposal of prior 1; none is taken whose prior is 0.
+        prior: for a proposal of prior 1.
     """
 
     mmi: float = 0.3

@@ -52,6 +52,23 @@ def corpora(
     return folder
 
 
+def test_a_generated_corpus_is_made_from_the_provided_one(
+    recipe: Recipe,
+    corpora: Path,
+    encoder: DialogueEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = [("我叫小林", "小林，你好。"), ("我养了猫", "猫叫什么？")]
+    monkeypatch.setattr(base, "read_fillers", lambda corpus: [corpus])
+    monkeypatch.setattr(base, "generate", lambda count, *_: iter(made[:count]))
+    sources = {"memory": Source(generated=2)}
+    prepare_sources(
+        Recipe("小", MODEL, sources, recipe.stages), corpora, tmp_path / "stores", encoder
+    )
+    assert len(TokenStore(tmp_path / "stores" / "memory", encoder)) == 2
+
+
 def texts(folder: Path, encoder: DialogueEncoder) -> list[str]:
     store = TokenStore(folder, encoder)
     return [encoder.decode(store[index].tolist()) for index in range(len(store))]

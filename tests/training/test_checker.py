@@ -135,3 +135,34 @@ def test_report_is_readable(tmp_path: Path) -> None:
 def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError):
         check_corpus(tmp_path)
+
+
+def generated(folder: Path, *dialogues: list[str]) -> Path:
+    return write(folder, *dialogues, name="generated_a.txt")
+
+
+def test_likeness_sides_and_manner_of_generated_files_are_not_checked(tmp_path: Path) -> None:
+    held = on_side(True, SECOND)
+    write(tmp_path, on_side(False, FIRST))
+    write(tmp_path / HELD_OUT, held)
+    alike = [[f"{sign}{text}" for text in SECOND] for sign in "甲乙丙"]
+    asking = [[f"{n}个人", f"{n}个人吗？", f"{n}个呢", f"{n}个呢？"] for n in range(60)]
+    generated(tmp_path, [*held[:3], "先别光脚走，扫干净。"], *alike, *asking)
+    report = check_corpus(tmp_path)
+    assert report.findings == ()
+    assert [file.name for file in report.files] == ["a.txt", "generated_a.txt"]
+    assert report.total.num_dialogues == 2 + 1 + 3 + 60
+    (tmp_path / "generated_a.txt").rename(tmp_path / "b.txt")
+    assert {rule for _, _, rule in found(tmp_path)} == {"近似", "泄漏", "开头", "留出", "口吻"}
+
+
+def test_form_and_facts_of_generated_files_are_checked(tmp_path: Path) -> None:
+    generated(tmp_path, ["嗯", "碎了没有", "没有", "我妈也养猫。"])
+    assert found(tmp_path) == [("generated_a.txt", 2, "句尾"), ("generated_a.txt", 4, "亲友")]
+
+
+def test_exact_copies_are_found_in_generated_files_too(tmp_path: Path) -> None:
+    write(tmp_path, FIRST)
+    generated(tmp_path, SECOND, FIRST, [text + "！" for text in SECOND])
+    copies = [("generated_a.txt", 6, "重复"), ("generated_a.txt", 11, "重复")]
+    assert [place for place in found(tmp_path) if place[2] == "重复"] == copies

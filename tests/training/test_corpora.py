@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.corpora import corpus_files, read_dialogues, read_texts
+from training.corpora import GENERATED, corpus_files, is_generated, read_dialogues, read_texts
 from training.errors import CorpusError
 
 DIALOGUES = [
@@ -172,3 +172,11 @@ def test_a_folder_gives_its_corpus_files_in_order(tmp_path: Path) -> None:
     assert [path.name for path in corpus_files(tmp_path)] == ["a.jsonl.gz", "b.txt", "c.json"]
     assert corpus_files(tmp_path / "c.json") == [tmp_path / "c.json"]
     assert corpus_files(str(tmp_path / "notes.gz")) == [tmp_path / "notes.gz"]
+
+
+def test_a_generated_file_is_known_by_its_name_alone() -> None:
+    for name in ("generated_a.txt", "generated_.jsonl.xz", Path("corpus/generated_memory.txt")):
+        assert is_generated(name)
+    for name in ("a_generated_.txt", "generated.txt", Path("generated_x/a.txt")):
+        assert not is_generated(name)
+    assert GENERATED == "generated_"

@@ -8,10 +8,14 @@ import pytest
 
 import training
 from training.checker import CheckReport, check_corpus
-from training.corpora import corpus_files, read_dialogues
+from training.checks.duplicates import normalise
+from training.corpora import corpus_files, is_generated, read_dialogues
+from training.exchanges import read_contexts, read_openers
+from training.memory.generate import write_dialogues
 from training.split import HELD_OUT, SHARE, is_held_out, opener_of
 
 CORPUS = Path(training.__file__).parent / "corpus"
+PROMPTS = Path(training.__file__).parent / "prompts"
 README_ROW = re.compile(
     r"^\| (\S+) \|[^|]*\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", re.MULTILINE
 )
@@ -51,16 +55,42 @@ def test_readme_gives_the_figures_of_the_checker(checked: tuple[CheckReport, flo
 
 def test_size_is_that_of_a_whole_corpus(checked: tuple[CheckReport, float]) -> None:
     total = checked[0].total
-    assert total.num_dialogues >= 9_600
-    assert total.num_utterances >= 61_000
-    assert total.num_held_out / total.num_dialogues == pytest.approx(SHARE, abs=0.01)
+    written = sum(f.num_dialogues for f in checked[0].files if not is_generated(f.name))
+    assert written >= 12_500
+    assert total.num_utterances >= 78_000
+    assert total.num_held_out / written == pytest.approx(SHARE, abs=0.01)
+
+
+def test_topics_are_many_and_none_is_large(checked: tuple[CheckReport, float]) -> None:
+    """A file is a topic; what is generated is counted apart."""
+    sizes = [f.num_dialogues for f in checked[0].files if not is_generated(f.name)]
+    assert len(sizes) >= 60
+    assert max(sizes) <= 0.05 * sum(sizes)
+
+
+def test_no_test_prompt_is_in_it() -> None:
+    said: set[str] = set()
+    begun: set[tuple[str, ...]] = set()
+    for side in (CORPUS, CORPUS / HELD_OUT):
+        for path in corpus_files(side):
+            for item in read_dialogues(path):
+                said |= {opener_of([text]) for text in item.utterances[::2]}
+                begun.add(tuple(map(normalise, item.utterances[:2])))
+    openers = read_openers(PROMPTS / "openers.txt")
+    contexts = read_contexts(PROMPTS / "contexts.txt")
+    assert (len(openers), len(contexts)) == (100, 50)
+    assert [item.message for item in openers if opener_of([item.message]) in said] == []
+    assert not begun & {tuple(map(normalise, item.history[:2])) for item in contexts}
 
 
 def test_every_dialogue_is_on_its_side() -> None:
     openers: list[set[str]] = []
     for side in (CORPUS, CORPUS / HELD_OUT):
         dialogues = [
-            item.utterances for path in corpus_files(side) for item in read_dialogues(path)
+            item.utterances
+            for path in corpus_files(side)
+            if not is_generated(path)
+            for item in read_dialogues(path)
         ]
         assert {is_held_out(utterances) for utterances in dialogues} == {side.name == HELD_OUT}
         openers.append({opener_of(utterances) for utterances in dialogues})
@@ -68,5 +98,19 @@ def test_every_dialogue_is_on_its_side() -> None:
 
 
 def test_both_sides_hold_the_same_files() -> None:
-    names = [[path.name for path in corpus_files(side)] for side in (CORPUS, CORPUS / HELD_OUT)]
-    assert names[0] == names[1]
+    trained, held_out = (
+        [path.name for path in corpus_files(side)] for side in (CORPUS, CORPUS / HELD_OUT)
+    )
+    assert [name for name in trained if not is_generated(name)] == held_out
+
+
+def test_generated_memory_is_marked_and_has_the_form_that_the_command_writes(
+    tmp_path: Path,
+) -> None:
+    path = CORPUS / "generated_memory.txt"
+    assert is_generated(path)
+    assert not (CORPUS / HELD_OUT / path.name).exists()
+    dialogues = [dialogue.utterances for dialogue in read_dialogues(path)]
+    num_dialogues, _ = write_dialogues(tmp_path / path.name, dialogues)
+    assert num_dialogues >= 3_000
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()

@@ -34,6 +34,15 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    "source", ["{}", '{ file = "a.txt", generated = 5 }', "{ generated = -1 }"]
+)
+def test_a_corpus_is_a_file_or_generated(tmp_path: Path, source: str) -> None:
+    text = RECIPE.replace('{ file = "prose.txt.xz", prose = true }', source)
+    with pytest.raises(ConfigError, match="须有 file 或 generated"):
+        read_recipe(write(tmp_path, text))
+
+
 def test_a_recipe_says_what_to_train_on_and_how(tmp_path: Path) -> None:
     recipe = read_recipe(write(tmp_path, RECIPE))
     assert (recipe.name, recipe.model) == ("small", {"n_positions": 32})

@@ -143,3 +143,20 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
 def test_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="没有语料"):
         split_corpus(tmp_path)
+
+
+def test_generated_files_are_left_alone(tmp_path: Path) -> None:
+    rest = ("它叫什么名字？", "叫雪球，可爱极了", "名字真配它。")
+    held = (held_out_opener(), *rest)
+    leaks = [(trained_opener(str(n)), *rest) for n in range(40)]
+    write(tmp_path / "generated_a.txt", [*leaks, (held_out_opener("又"), *rest)])
+    before = contents(tmp_path)
+    written = [*random_corpus(100), held]
+    write(tmp_path / "a.txt", written)
+    report = split_corpus(tmp_path)
+    after = contents(tmp_path)
+    assert {path: after[path] for path in before} == before
+    assert not (tmp_path / HELD_OUT / "generated_a.txt").exists()
+    assert report.num_train + report.num_held_out == len(written)
+    assert report.dropped == ()
+    assert held in read(tmp_path / HELD_OUT / "a.txt")

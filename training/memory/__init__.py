@@ -1,0 +1,1 @@
+"""Memory dialogues that the program makes up, and probes for recall."""

@@ -1,0 +1,186 @@
+"""Where the decoding defaults come from: tables over the held-out split.
+
+Ranking weights are judged by selection, as retrieval models are (Lowe et al. 2015, "The Ubuntu
+Dialogue Corpus"): how often the corpus' own reply is ranked above nine that were drawn from other
+dialogues. Sampling settings are judged by what they make the bot say.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chatbot.bot import token_rules
+from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
+from chatbot.decoding.request import Request
+from training.exchanges import Exchange, exchanges_of, held_out_dialogues, sample
+from training.memory.fillers import read_fillers
+from training.memory.generate import Probe, probes
+from training.metrics.bleu import corpus_bleu
+from training.metrics.diversity import distinct, identical_replies, repetition_inside
+from training.metrics.generic import is_generic
+from training.metrics.intervals import Share, share_of
+from training.respond import Responder
+
+NUM_DISTRACTORS = 9
+MMI = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+SAMPLING = tuple(
+    (candidates, temperature, prior)
+    for candidates, temperature in ((1, 0.2), (1, 0.6), (8, 0.2), (8, 0.6), (16, 0.6))
+    for prior in ((0.0,) if candidates == 1 else (-100.0, 1.0, 1.5, 2.0))
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A prompt's utterances and replies to choose from; the corpus' own stands at ``right``."""
+
+    utterances: list[tuple[int, ...]]
+    replies: list[Scored]
+    right: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the bot said with some settings.
+
+    Attributes:
+        bleu2: against the corpus' replies, 0 to 1.
+        dist2: different bigrams, of all bigrams.
+        repetition: see ``repetition_inside``.
+        generic: replies that would fit anything.
+        identical: openers whose reply another opener got as well.
+        recalled: probes whose answer names what was told.
+        num_characters: mean length of a reply.
+    """
+
+    bleu2: float
+    dist2: float
+    repetition: float
+    generic: Share
+    identical: Share
+    recalled: Share
+    num_characters: float
+
+
+def choices(responder: Responder, exchanges: Sequence[Exchange], seed: int) -> Iterator[Choice]:
+    """Score the corpus' reply and nine of other exchanges, for every exchange that fits."""
+    rng = random.Random(seed)
+    encoder, runner = responder.encoder, responder.engine.runner
+    rules, stop = token_rules(encoder), [encoder.sep_id]
+    for item in exchanges:
+        others = [other.reference for other in rng.sample(exchanges, NUM_DISTRACTORS + 1)]
+        texts = [item.reference, *(text for text in others if text != item.reference)]
+        texts = texts[: NUM_DISTRACTORS + 1]
+        right = rng.randrange(len(texts))
+        texts[0], texts[right] = texts[right], texts[0]
+        replies = encoder.encode_utterances(texts)
+        message = encoder.encode_utterances([item.message])[0]
+        room = responder.engine.max_length - max(map(len, replies)) - 1
+        if len(message) + 2 > room:
+            continue
+        prompt = encoder.encode_prompt(item.history, message, room).ids
+        request = Request(prompt, SamplingParams(candidates=2, max_new_tokens=1), rules)
+        runner.run([request])
+        whole = [[*ids, *stop] for ids in replies]
+        likely = runner.log_probs(whole, prompt[-1], request.prompt_cache)
+        alone = runner.log_probs(whole, prompt[0], None)
+        scored = [
+            Scored(tuple(ids), True, log_prob, log_prob_alone)
+            for ids, log_prob, log_prob_alone in zip(replies, likely, alone, strict=True)
+        ]
+        yield Choice(split_utterances(prompt, rules.stop_ids), scored, right)
+
+
+def selected(found: Sequence[Choice], weights: RankingWeights) -> Share:
+    """Return how often the corpus' own reply is ranked first."""
+    return share_of([rank(c.replies, c.utterances, weights)[0] == c.right for c in found])
+
+
+def outcome(
+    responder: Responder,
+    exchanges: Sequence[Exchange],
+    probes: Sequence[Probe],
+    params: SamplingParams,
+    weights: RankingWeights,
+    seed: int,
+) -> Outcome:
+    """Let the bot answer exchanges and probes with these settings; the responder keeps them."""
+    responder.params = replace(params, max_new_tokens=responder.params.max_new_tokens)
+    responder.engine.weights = weights
+    texts = [item.text for item in responder.respond(exchanges, seed=seed)]
+    asked = [Exchange(p.history[:-1], p.history[-1], "", exchanges[0].path, 0) for p in probes]
+    answers = responder.respond(asked, seed=seed)
+    pairs = [
+        (item.message, text)
+        for item, text in zip(exchanges, texts, strict=True)
+        if not item.history
+    ]
+    return Outcome(
+        bleu2=corpus_bleu(texts, [item.reference for item in exchanges], 2),
+        dist2=distinct(texts, 2),
+        repetition=repetition_inside(texts),
+        generic=share_of([is_generic(text) for text in texts]),
+        identical=identical_replies(*map(list, zip(*pairs, strict=True))) if pairs else Share(0, 0),
+        recalled=share_of(
+            [probe.recalled(item.text) for probe, item in zip(probes, answers, strict=True)]
+        ),
+        num_characters=sum(map(len, texts)) / max(len(texts), 1),
+    )
+
+
+def write_sweep(checkpoint: Path, corpus: Path, out: Path, *, size: int, seed: int) -> Path:
+    """Try the grids on a checkpoint and write ``out``, a Markdown file of two tables.
+
+    Raises:
+        CorpusError, CheckpointError: one line that names the remedy.
+    """
+    exchanges = sample(list(exchanges_of(held_out_dialogues(corpus))), size, seed)
+    with Responder(checkpoint) as responder:
+        lines = _ranking_lines(list(choices(responder, exchanges, seed)))
+        asked = probes(max(size // 2, 1), seed, read_fillers(corpus))
+        lines += _sampling_lines(responder, exchanges, asked, seed)
+        head = f"# 解码默认值从哪里来\n\n`python -m training sweep --size {size} --seed {seed}`，"
+        head += f"模型 {responder.bot.name}，留出集 {len(exchanges)} 句，记忆题 {len(asked)} 道。\n"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("\n".join([head, *lines, ""]), encoding="utf-8")
+    return out
+
+
+def _ranking_lines(found: Sequence[Choice]) -> list[str]:
+    lines = [
+        f"## 排序：语料原来的回答排在另外 {NUM_DISTRACTORS} 句前面的比例\n",
+        "| λ | 选中 | 不罚重复 |",
+        "| ---: | ---: | ---: |",
+    ]
+    for mmi in MMI:
+        plain = RankingWeights(mmi=mmi, repeat=0, echo=0)
+        whole, bare = selected(found, RankingWeights(mmi=mmi)), selected(found, plain)
+        lines.append(f"| {mmi} | {whole.estimate.value:.1%} | {bare.estimate.value:.1%} |")
+    return lines
+
+
+def _sampling_lines(
+    responder: Responder, exchanges: Sequence[Exchange], asked: Sequence[Probe], seed: int
+) -> list[str]:
+    lines = [
+        "\n## 采样：候选几个，温度，现成回答的分量（无：不用）\n",
+        "| 候选 | 温度 | 分量 | BLEU-2 | Dist-2 | 句内重复 | 空话 | 雷同 | 记住 | 字数 |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for candidates, temperature, prior in SAMPLING:
+        params = replace(responder.bot.defaults, candidates=candidates, temperature=temperature)
+        it = outcome(responder, exchanges, asked, params, RankingWeights(prior=prior), seed)
+        shares = (
+            it.repetition,
+            *(s.estimate.value for s in (it.generic, it.identical, it.recalled)),
+        )
+        cells = [f"{share:.1%}" for share in shares]
+        weight = f"{prior}" if candidates > 1 and prior > 0 else "无"
+        lines.append(
+            f"| {candidates} | {temperature} | {weight} | {it.bleu2:.3f} | {it.dist2:.3f} | "
+            + " | ".join(cells)
+            + f" | {it.num_characters:.1f} |"
+        )
+    return lines
