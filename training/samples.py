@@ -10,7 +10,12 @@ from chatbot.decoding.params import SamplingParams
 from chatbot.dialogue import DialogueEncoder
 
 OPENERS = ("你好", "今天好累啊", "你叫什么名字？", "我养了一只猫", "晚安")
-GENERATION: dict[str, Any] = {"temperature": 0.4, "top_p": 0.85, "repetition_penalty": 1.05}
+GENERATION: dict[str, Any] = {
+    "temperature": 0.4,
+    "top_p": 0.9,
+    "repetition_penalty": 1.05,
+    "candidates": 8,
+}
 _SEED = 0
 _LONGEST = 40  # tokens of a reply
 

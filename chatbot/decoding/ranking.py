@@ -20,13 +20,16 @@ class RankingWeights:
         mmi: λ, the weight of log P(reply).
         repeat: for a reply all of whose bigrams stand in one earlier reply of the bot.
         echo: for a reply all of whose bigrams stand in the message that it answers.
+        recall: for a reply all of whose bigrams stand in one earlier message of the partner and
+            not in the one that it answers: it looks back at what was told.
         prior: for a proposal of prior 1.
     """
 
-    mmi: float = 0.3
+    mmi: float = 0.4
     repeat: float = 2.0
     echo: float = 1.0
-    prior: float = 0.5
+    recall: float = 3.0
+    prior: float = 1.5
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,10 @@ def score(reply: Scored, utterances: Sequence[Sequence[int]], weights: RankingWe
     gain = (reply.log_prob - weights.mmi * reply.log_prob_alone) / num_tokens
     own = [overlap(reply.ids, utterance) for utterance in utterances[-2::-2]]
     echo = overlap(reply.ids, utterances[-1]) if utterances else 0.0
+    told = [overlap(reply.ids, utterance) for utterance in utterances[-3::-2]]
+    recall = weights.recall * max(max(told, default=0.0) - echo, 0.0)
     penalty = weights.repeat * max(own, default=0.0) + weights.echo * echo
-    return gain - penalty + weights.prior * reply.prior
+    return gain - penalty + recall + weights.prior * reply.prior
 
 
 def overlap(reply: Sequence[int], other: Sequence[int]) -> float:

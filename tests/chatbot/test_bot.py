@@ -258,7 +258,7 @@ def knowing_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFacto
 def test_a_known_reply_is_proposed_beside_the_sampled_ones(
     knowing_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sure = RankingWeights(mmi=0, repeat=0, echo=0, prior=1000)
+    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
     monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: sure)
     params = replace(PARAMS, candidates=3, seed=0)  # a seed that leaves neither out
     with contextlib.closing(Bot.from_checkpoint(knowing_folder)) as bot:

@@ -16,7 +16,7 @@ from chatbot.decoding.sequence import TokenRules
 MakeRequest = Callable[..., Request]
 SEP = 3
 PROMPT = (2, 10, 11, 12, SEP)
-LIKELIEST = RankingWeights(mmi=0, repeat=0, echo=0, prior=0)
+LIKELIEST = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=0)
 
 
 def run(engine: Engine, request: Request) -> Request:
@@ -105,10 +105,10 @@ def test_a_proposal_is_ranked_beside_them_and_may_win(
 ) -> None:
     params = SamplingParams(temperature=1.0, seed=1, candidates=2, max_new_tokens=16)
     proposals = (Proposal((20, 21, 22), 1.0),)
-    sure = RankingWeights(mmi=0, repeat=0, echo=0, prior=1000)
+    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
     request = run(Engine(model, weights=sure), Request(PROMPT, params, rules, proposals=proposals))
     assert (request.output_ids, request.finish_reason) == ([20, 21, 22], "stop")
-    never = RankingWeights(mmi=0, repeat=0, echo=0, prior=-1000)
+    never = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=-1000)
     request = run(Engine(model, weights=never), Request(PROMPT, params, rules, proposals=proposals))
     assert request.output_ids in [sequence.output_ids for sequence in request.sequences]
 
