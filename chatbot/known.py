@@ -73,9 +73,6 @@ class KnownReplies:
         self._postings = {gram: np.array(rows, np.int32) for gram, rows in postings.items()}
         self._norms = np.array([self._norm(bag) for bag in bags], np.float32)
 
-    def __len__(self) -> int:
-        return len(self._known)
-
     def propose(
         self, history: Sequence[str], message: str, *, count: int, seed: int
     ) -> list[Match]:
@@ -86,11 +83,12 @@ class KnownReplies:
         said = frozenset[str]().union(_bigrams(message), *map(_bigrams, history))
         chance = random.Random(seed)
         found: dict[str, Match] = {}
-        for place in np.argsort(-similarity, kind="stable")[:_NUM_CONSIDERED]:
-            near = float(similarity[place])
-            if near < MIN_SIMILARITY or len(found) == count:
+        near_enough = np.flatnonzero(similarity >= MIN_SIMILARITY)
+        order = near_enough[np.argsort(-similarity[near_enough], kind="stable")]
+        for place in order[:_NUM_CONSIDERED]:
+            if len(found) == count:
                 break
-            item = self._known[place]
+            item, near = self._known[place], float(similarity[place])
             if item.needs <= said and chance.random() >= _LEFT_OUT:
                 found.setdefault(item.reply, Match(item.reply, min(near, 1.0)))
         return list(found.values())

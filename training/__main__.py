@@ -13,12 +13,12 @@ from chatbot.errors import ChatbotError
 from training.base import train_base
 from training.checker import check_corpus
 from training.config import TrainConfig
-from training.corpora import GENERATED, is_generated
+from training.corpora import GENERATED, is_generated, write_dialogues
 from training.dialogue import train_dialogue
 from training.errors import ConfigError, TrainingError
 from training.exchanges import Exchange
 from training.memory.fillers import read_fillers
-from training.memory.generate import generate, write_dialogues
+from training.memory.generate import generate
 from training.prepare import prepare_corpus, print_report
 from training.recipe import PROVIDED_CORPUS, read_recipe
 from training.report.commands import rate, report
@@ -135,7 +135,7 @@ def samples(
         longest = min(responder.params.max_new_tokens, responder.engine.max_length // 2)
         responder.params = replace(responder.params, max_new_tokens=longest)
         openers = [opener for opener in OPENERS if responder.can_answer(opener)]
-        asked = [Exchange((), opener, "", Path(), 0) for opener in openers]
+        asked = [Exchange((), opener) for opener in openers]
         for opener, response in zip(openers, responder.respond(asked, seed=0), strict=True):
             print(f"{opener} → {response.text}")
 

@@ -8,8 +8,9 @@ Any of them compressed as ``.gz`` or ``.xz``.
 
 import gzip
 import lzma
+import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -162,3 +163,13 @@ def _read_jsonl(path: Path) -> Iterator[Dialogue]:
             if line.strip():
                 record = parse_line(line, path, number)
                 yield Dialogue(utterances_of_record(record, path, number), path, number)
+
+
+def write_dialogues(path: Path, dialogues: Iterable[Sequence[str]]) -> tuple[int, int]:
+    """Write a corpus file, whole or not at all; return its numbers of dialogues and utterances."""
+    written = list(dialogues)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text("\n\n".join(map("\n".join, written)) + "\n", encoding="utf-8", newline="\n")
+    os.replace(part, path)
+    return len(written), sum(map(len, written))

@@ -30,9 +30,9 @@ class Exchange:
 
     history: tuple[str, ...]
     message: str
-    reference: str
-    path: Path
-    line: int
+    reference: str = ""
+    path: Path = Path()
+    line: int = 0
 
 
 def held_out_dialogues(corpus: str | Path) -> list[Dialogue]:

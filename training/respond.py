@@ -109,8 +109,7 @@ class Responder:
         for turn in range(max(map(len, conversations), default=0)):
             open_ones = [place for place, said in enumerate(conversations) if turn < len(said)]
             exchanges = [
-                Exchange(tuple(talks[place]), conversations[place][turn], "", Path(), 0)
-                for place in open_ones
+                Exchange(tuple(talks[place]), conversations[place][turn]) for place in open_ones
             ]
             responses = self.respond(exchanges, seed=seed + num_replies, tell=tell)
             num_replies += len(exchanges)

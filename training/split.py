@@ -5,12 +5,11 @@ the rest of the corpus, so the split stays as it is when the corpus grows.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.checks.duplicates import Utterances, near_duplicates, normalise
-from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues
+from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues, write_dialogues
 from training.errors import CorpusError
 
 HELD_OUT = "held_out"
@@ -146,8 +145,4 @@ def _write(path: Path, dialogues: list[Dialogue]) -> None:
     if not dialogues:
         path.unlink(missing_ok=True)
         return
-    text = "\n\n".join("\n".join(dialogue.utterances) for dialogue in dialogues) + "\n"
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    write_dialogues(path, (dialogue.utterances for dialogue in dialogues))

@@ -17,10 +17,9 @@ from chatbot.decoding.request import Request
 from training.exchanges import Exchange, exchanges_of, held_out_dialogues, sample
 from training.memory.fillers import read_fillers
 from training.memory.generate import Probe, probes
-from training.metrics.bleu import corpus_bleu
-from training.metrics.diversity import distinct, identical_replies, repetition_inside
-from training.metrics.generic import is_generic
 from training.metrics.intervals import Share, share_of
+from training.metrics.recall import recall
+from training.metrics.replies import ReplyFigures, measure_replies
 from training.respond import Responder
 
 NUM_DISTRACTORS = 9
@@ -43,25 +42,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the bot said with some settings.
+    """What the bot said with some settings: figures of its replies, and recall of the probes."""
 
-    Attributes:
-        bleu2: against the corpus' replies, 0 to 1.
-        dist2: different bigrams, of all bigrams.
-        repetition: see ``repetition_inside``.
-        generic: replies that would fit anything.
-        identical: openers whose reply another opener got as well.
-        recalled: probes whose answer names what was told.
-        num_characters: mean length of a reply.
-    """
-
-    bleu2: float
-    dist2: float
-    repetition: float
-    generic: Share
-    identical: Share
+    figures: ReplyFigures
     recalled: Share
-    num_characters: float
 
 
 def choices(responder: Responder, exchanges: Sequence[Exchange], seed: int) -> Iterator[Choice]:
@@ -109,25 +93,12 @@ def outcome(
     """Let the bot answer exchanges and probes with these settings; the responder keeps them."""
     responder.params = replace(params, max_new_tokens=responder.params.max_new_tokens)
     responder.engine.weights = weights
-    texts = [item.text for item in responder.respond(exchanges, seed=seed)]
-    asked = [Exchange(p.history[:-1], p.history[-1], "", exchanges[0].path, 0) for p in probes]
-    answers = responder.respond(asked, seed=seed)
-    pairs = [
-        (item.message, text)
-        for item, text in zip(exchanges, texts, strict=True)
-        if not item.history
-    ]
-    return Outcome(
-        bleu2=corpus_bleu(texts, [item.reference for item in exchanges], 2),
-        dist2=distinct(texts, 2),
-        repetition=repetition_inside(texts),
-        generic=share_of([is_generic(text) for text in texts]),
-        identical=identical_replies(*map(list, zip(*pairs, strict=True))) if pairs else Share(0, 0),
-        recalled=share_of(
-            [probe.recalled(item.text) for probe, item in zip(probes, answers, strict=True)]
-        ),
-        num_characters=sum(map(len, texts)) / max(len(texts), 1),
-    )
+    responses = responder.respond(exchanges, seed=seed)
+    asked = [Exchange(probe.history[:-1], probe.history[-1]) for probe in probes]
+    answers = [response.text for response in responder.respond(asked, seed=seed)]
+    replies = [response.text for response in responses]
+    raw = [response.raw for response in responses]
+    return Outcome(measure_replies(exchanges, replies, raw, []), recall(probes, answers))
 
 
 def write_sweep(checkpoint: Path, corpus: Path, out: Path, *, size: int, seed: int) -> Path:
@@ -172,15 +143,14 @@ def _sampling_lines(
     for candidates, temperature, prior in SAMPLING:
         params = replace(responder.bot.defaults, candidates=candidates, temperature=temperature)
         it = outcome(responder, exchanges, asked, params, RankingWeights(prior=prior), seed)
-        shares = (
-            it.repetition,
-            *(s.estimate.value for s in (it.generic, it.identical, it.recalled)),
-        )
+        said = it.figures
+        counted = (said.generic, said.identical, it.recalled)
+        shares = (said.repetition_inside, *(share.estimate.value for share in counted))
         cells = [f"{share:.1%}" for share in shares]
         weight = f"{prior}" if candidates > 1 and prior > 0 else "无"
         lines.append(
-            f"| {candidates} | {temperature} | {weight} | {it.bleu2:.3f} | {it.dist2:.3f} | "
+            f"| {candidates} | {temperature} | {weight} | {said.bleu_2:.3f} | {said.dist_2:.3f} | "
             + " | ".join(cells)
-            + f" | {it.num_characters:.1f} |"
+            + f" | {said.mean_length:.1f} |"
         )
     return lines

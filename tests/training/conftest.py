@@ -1,6 +1,7 @@
 """A tiny corpus, vocabulary and model to train, all made on the spot."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import settings
+from matplotlib.figure import Figure
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from chatbot.checkpoint import special_ids
@@ -32,6 +34,7 @@ DIALOGUES = (
     ("明天见", "明天见！"),
     ("你吃什么", "我也在想呢。", "你想吧", "好呀。"),
 )
+SHAPE = {"model_type": "gpt2", "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
 HELD_OUT = (("你好呀", "你好！"), ("今天天气真好", "出去走走吧。", "好的", "真好。"))
 
 
@@ -147,3 +150,25 @@ def trainer(
         )
 
     return make
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Every figure that was saved."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def saving(self: Figure, *arguments: Any, **options: Any) -> None:
+        figures.append(self)
+        save(self, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", saving)
+    return figures
+
+
+@pytest.fixture
+def gpt2(tmp_path: Path) -> Path:
+    """A ``GPT2Config`` JSON of a tiny model."""
+    path = tmp_path / "gpt2.json"
+    path.write_text(json.dumps(SHAPE), "utf-8")
+    return path

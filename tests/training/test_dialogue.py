@@ -1,6 +1,5 @@
 """``train_dialogue``: from a config, from a checkpoint, from a folder of the hub's; bad starts."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,6 @@ SHAPE = {"model_type": "gpt2", "n_positions": 64, "n_embd": 16, "n_layer": 1, "n
 @pytest.fixture(autouse=True)
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.journal.draw_curves", lambda *_: None)
-
-
-@pytest.fixture
-def gpt2(tmp_path: Path) -> Path:
-    """A ``GPT2Config`` JSON of a tiny model."""
-    path = tmp_path / "gpt2.json"
-    path.write_text(json.dumps(SHAPE), "utf-8")
-    return path
 
 
 def test_from_a_config_with_a_vocabulary_of_one_s_own(

@@ -1,6 +1,5 @@
 """Where ``train_dialogue`` can start from, and what it says when it cannot."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,11 @@ from training.errors import ConfigError
 from vocab.wordpiece import VocabError
 
 Quick = Callable[..., TrainConfig]
-SHAPE = {"model_type": "gpt2", "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
 
 
 @pytest.fixture(autouse=True)
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.journal.draw_curves", lambda *_: None)
-
-
-@pytest.fixture
-def gpt2(tmp_path: Path) -> Path:
-    """A ``GPT2Config`` JSON of a tiny model."""
-    path = tmp_path / "gpt2.json"
-    path.write_text(json.dumps(SHAPE), "utf-8")
-    return path
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,10 @@
 """The loss curve: what is drawn, and that an image comes out."""
 
 from pathlib import Path
-from typing import Any
 
-import pytest
 from matplotlib.figure import Figure
 
 from training.figure import draw_curves
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Every figure that was saved."""
-    figures: list[Figure] = []
-    save = Figure.savefig
-
-    def saving(self: Figure, *arguments: Any, **options: Any) -> None:
-        figures.append(self)
-        save(self, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", saving)
-    return figures
 
 
 def test_both_curves_are_drawn_over_their_steps(tmp_path: Path, drawn: list[Figure]) -> None:

@@ -8,9 +8,8 @@ import pytest
 import training
 from training.checker import CheckReport, check_corpus
 from training.checks.duplicates import normalise
-from training.corpora import corpus_files, is_generated, read_dialogues
+from training.corpora import corpus_files, is_generated, read_dialogues, write_dialogues
 from training.exchanges import read_contexts, read_openers
-from training.memory.generate import write_dialogues
 from training.split import HELD_OUT, SHARE, is_held_out, opener_of
 
 CORPUS = Path(training.__file__).parent / "corpus"

@@ -62,9 +62,9 @@ def test_an_outcome_counts_what_was_said(folder: Path, exchanges: list[Exchange]
         assert it == outcome(responder, exchanges, probes, params, PLAIN, seed=0)
         assert responder.params.max_new_tokens == 6
     assert it.recalled.total == 1
-    assert it.generic.total == 12
-    assert it.identical.total == 1  # equal openers count once
-    assert 0 < it.num_characters <= 6 * 4
+    assert it.figures.generic.total == 12
+    assert it.figures.identical.total == 1  # equal openers count once
+    assert 0 < it.figures.mean_length <= 6 * 4
 
 
 def test_the_tables_are_written(

@@ -5,13 +5,11 @@ drawn from pools so large that the answer cannot be known but from the conversat
 of every pool is reserved for the probes and never stands in a dialogue to train on.
 """
 
-import os
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
 
 from training.checks.duplicates import normalise
 from training.checks.form import MAX_CHARACTERS, MAX_LINES
@@ -80,16 +78,6 @@ def probes(count: int, seed: int, fillers: Sequence[Filler]) -> list[Probe]:
         probe = writer.probe(DISTANCES[len(made) % len(DISTANCES)])
         made.setdefault(probe.history, probe)
     return list(made.values())
-
-
-def write_dialogues(path: Path, dialogues: Iterable[Sequence[str]]) -> tuple[int, int]:
-    """Write a corpus file, whole or not at all; return its numbers of dialogues and utterances."""
-    written = list(dialogues)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("\n\n".join(map("\n".join, written)) + "\n", encoding="utf-8", newline="\n")
-    os.replace(part, path)
-    return len(written), sum(map(len, written))
 
 
 class _Writer:

@@ -1,4 +1,4 @@
-"""Recall of facts that were told earlier in a conversation (the probes of training/memory.py)."""
+"""Recall of facts that were told earlier in a conversation (the probes of ``training.memory``)."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar

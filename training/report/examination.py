@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from training.corpora import Dialogue
 from training.exchanges import Exchange
@@ -76,7 +75,7 @@ def examine(responder: Responder, material: Material, *, seed: int, tell: Tell) 
         for name, dialogues in material.texts.items()
     }
     responses = responder.respond(material.exchanges, seed=seed, tell=tell)
-    asked = [_exchange_of(probe) for probe in material.probes]
+    asked = [Exchange(probe.history[:-1], probe.history[-1]) for probe in material.probes]
     recalls = responder.respond(asked, seed=seed, tell=tell)
     said = [dialogue.utterances[::2] for dialogue in material.conversations]
     talks = responder.converse(said, seed=seed, tell=tell)
@@ -99,8 +98,3 @@ def written_figures(material: Material) -> ReplyFigures:
     replies = [exchange.reference for exchange in material.exchanges]
     talks = [dialogue.utterances for dialogue in material.conversations]
     return measure_replies(material.exchanges, replies, replies, talks)
-
-
-def _exchange_of(probe: Probe) -> Exchange:
-    *history, question = probe.history
-    return Exchange(tuple(history), question, "", Path(), 0)

@@ -10,9 +10,9 @@ from training.checks.duplicates import normalise
 from training.checks.facts import check_facts
 from training.checks.form import check_dialogue, check_raw
 from training.clean import Cleaner
-from training.corpora import Dialogue, read_dialogues
+from training.corpora import Dialogue, read_dialogues, write_dialogues
 from training.errors import ConfigError
-from training.memory.generate import Probe, generate, probes, write_dialogues
+from training.memory.generate import Probe, generate, probes
 from training.memory.material import read_material
 
 MATERIAL = read_material()

@@ -2,7 +2,6 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -10,20 +9,6 @@ from matplotlib.figure import Figure
 from training.metrics.intervals import Estimate, Share, wilson
 from training.report import charts
 from training.report.charts import draw_lengths, draw_perplexity, draw_recall
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Every figure that was saved."""
-    figures: list[Figure] = []
-    save = Figure.savefig
-
-    def saving(self: Figure, *arguments: Any, **options: Any) -> None:
-        figures.append(self)
-        save(self, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", saving)
-    return figures
 
 
 def texts(figure: Figure) -> str:
