@@ -11,6 +11,7 @@ from chatbot.dialogue import DialogueEncoder
 from training.clean import Cleaner, CleanRules
 from training.config import fit_model_config
 from training.corpora import Dialogue, read_dialogues, read_texts
+from training.dialogue_task import DialogueTask
 from training.errors import CorpusError
 from training.known import corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
@@ -111,15 +112,15 @@ def _run_stage(
     valid = Mixture((TokenStore(stores / PROVIDED / "valid", encoder),), (1.0,))
     folder = out / stage.name
     print(f"阶段 {stage.name}：约 {mixture.num_tokens * stage.train.epochs:,} 个 token", flush=True)
-    trainer = Trainer(
+    task = DialogueTask(
         model,
         encoder,
         mixture,
         valid,
         stage.train,
-        folder,
         name=recipe.name,
         generation=GENERATION,
         known=corpus_replies(PROVIDED_CORPUS) if PROVIDED in folders else (),
     )
+    trainer = Trainer(task, stage.train, folder)
     return trainer.run(resume=saved_state(folder / "state") is not None)

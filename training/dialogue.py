@@ -1,6 +1,5 @@
 """``dialogue``: corpus -> tokenizer -> token store -> packed batch -> shift -> model -> checkpoint."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from transformers import BertTokenizerFast, GPT2LMHeadModel
 from chatbot.checkpoint import load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training.config import TrainConfig, read_model_config
+from training.dialogue_task import DialogueTask, perplexity
 from training.errors import ConfigError
 from training.known import corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
@@ -53,25 +53,24 @@ def train_dialogue(
         print_report(prepare_corpus(corpus, stores, encoder, max_length=config.row_length))
     train = Mixture((TokenStore(stores / "train", encoder),), (1.0,))
     valid = Mixture((TokenStore(stores / "valid", encoder),), (1.0,))
-    trainer = Trainer(
+    task = DialogueTask(
         model,
         encoder,
         train,
         valid,
         config,
-        out,
         name=name,
         generation=generation,
         known=corpus_replies(corpus),
     )
-    outcome = trainer.run(resume=resume)
+    outcome = Trainer(task, config, out).run(resume=resume)
     print_outcome(outcome, out)
     return outcome
 
 
 def print_outcome(outcome: Outcome, out: Path) -> None:
     """Print where the run began, where its best stands, and how to use it."""
-    first, best = math.exp(min(outcome.first_loss, 50)), math.exp(min(outcome.best_loss, 50))
+    first, best = perplexity(outcome.first_loss), perplexity(outcome.best_loss)
     print(f"用时 {outcome.seconds / 60:.1f} 分钟，{outcome.num_tokens:,} 个 token")
     print(f"留出集困惑度 {first:.2f} → {best:.2f}（第 {outcome.best_step} 步最好）")
     if outcome.best_step == 0:

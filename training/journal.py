@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ _SECONDS_BETWEEN_LINES = 15.0
 class Journal:
     """The written record of a run in the folder ``out``."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, describe: Callable[[float], str], unit: str) -> None:
+        """Open the record; ``describe`` says what a loss amounts to, ``unit`` names a target."""
         out.mkdir(parents=True, exist_ok=True)
         matplotlib.use("Agg")
-        self.out = out
+        self.out, self.describe, self.unit = out, describe, unit
         self.history = out / "history.jsonl"
         self._board = SummaryWriter(str(out / "tensorboard"))
         self._last_line = time.monotonic()
@@ -44,18 +45,17 @@ class Journal:
         remaining = (num_steps - step) * elapsed / len(self._recent)
         self._write(step=step, loss=round(mean, 4), tokens_per_second=round(speed))
         print(
-            f"第 {step}/{num_steps} 步  损失 {mean:.3f}  困惑度 {math.exp(min(mean, 50)):.1f}"
-            f"  {speed:,.0f} token/秒  还要 {remaining / 60:.1f} 分钟",
+            f"第 {step}/{num_steps} 步  损失 {mean:.3f}  {self.describe(mean)}"
+            f"  {speed:,.0f} {self.unit}/秒  还要 {remaining / 60:.1f} 分钟",
             flush=True,
         )
         self._last_line, self._last_tokens, self._recent = now, num_tokens, []
 
     def validation(self, step: int, loss: float, samples: list[tuple[str, str]]) -> None:
         """Record a validation and its sample replies; redraw the curve."""
-        perplexity = math.exp(min(loss, 50))
         self._board.add_scalar("valid/loss", loss, step)
         self._write(step=step, valid_loss=round(loss, 4), samples=[list(pair) for pair in samples])
-        print(f"第 {step} 步  留出集损失 {loss:.4f}  困惑度 {perplexity:.2f}", flush=True)
+        print(f"第 {step} 步  留出集损失 {loss:.4f}  {self.describe(loss)}", flush=True)
         for opener, reply in samples:
             print(f"    {opener} → {reply}", flush=True)
         self._board.flush()

@@ -1,34 +1,18 @@
 """A model that learns: the copy that computes, its optimizer, and the float32 reference."""
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
-from transformers import GPT2LMHeadModel
+from torch import Tensor, nn
 
-from training.collate import IGNORE, Batch, attention_mask
 from training.config import TrainConfig
 from training.device import compile_if_worthwhile, pick_device, pick_dtype
 from training.errors import Diverged
 from training.optimizer import MasterAdamW, learning_rate_at
-
-
-def loss_sum(model: GPT2LMHeadModel, batch: Batch) -> Tensor:
-    """Return the summed cross-entropy of a packed batch in nats, a float32 scalar.
-
-    The labels are shifted already (collate.py), so the logits are compared as they stand.
-    """
-    mask = attention_mask(batch.segment_ids, model.dtype)
-    logits = model(
-        input_ids=batch.input_ids,
-        position_ids=batch.position_ids,
-        attention_mask=mask,
-        use_cache=False,
-    ).logits  # (B, T, V)
-    flat = logits.flatten(0, 1).float()
-    return cross_entropy(flat, batch.labels.flatten(), ignore_index=IGNORE, reduction="sum")
+from training.task import Batch
 
 
 class Learner:
@@ -40,20 +24,25 @@ class Learner:
         optimizer: over float32 master weights.
     """
 
-    def __init__(self, model: GPT2LMHeadModel, config: TrainConfig, *, num_tokens: int) -> None:
-        """Take a model over; ``num_tokens`` is what it is to learn from (is compiling worth it?).
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_sum: Callable[[Any, Any], Tensor],
+        config: TrainConfig,
+        *,
+        num_tokens: int,
+    ) -> None:
+        """Take a float32 model over, which becomes the reference.
 
-        The model given becomes the reference.
+        Args:
+            loss_sum: the summed loss of (model, batch) in nats, a float32 scalar.
+            num_tokens: what the model is to learn from in all (is compiling worth it?).
         """
         self.config = config
         self.device = pick_device()
         torch.manual_seed(config.seed)
-        model.config._attn_implementation = "eager"
-        _set_dropout(model, config.dropout)
-        self.reference = model.float()
-        self.model = GPT2LMHeadModel(model.config).to(self.device)
-        self.model.load_state_dict(model.state_dict())
-        self.model.to(pick_dtype(config.precision, self.device))
+        self.reference = model
+        self.model = copy.deepcopy(model).to(self.device, pick_dtype(config.precision, self.device))
         self.optimizer = MasterAdamW(self.model.parameters(), config)
         self._load_exact_masters()
         self.loss_sum = compile_if_worthwhile(loss_sum, config.compile, num_tokens, self.device)
@@ -82,7 +71,7 @@ class Learner:
         return total, norm
 
     @torch.no_grad()
-    def evaluate(self, batches: Sequence[Batch]) -> float:
+    def evaluate(self, batches: Iterable[Batch]) -> float:
         """Return the mean loss of batches in nats a token."""
         self.model.eval()
         total, count = 0.0, 0
@@ -92,7 +81,7 @@ class Learner:
         return total / max(count, 1)
 
     @torch.no_grad()
-    def refresh(self) -> GPT2LMHeadModel:
+    def refresh(self) -> nn.Module:
         """Bring the reference up to date and return it."""
         target = dict(self.reference.named_parameters())
         for name, master in self._named_masters():
@@ -107,18 +96,6 @@ class Learner:
             master.copy_(exact[name])
 
     def _named_masters(self) -> list[tuple[str, Tensor]]:
-        names = (name for name, _ in self.model.named_parameters())
+        named = self.model.named_parameters()
+        names = (name for name, parameter in named if parameter.requires_grad)
         return list(zip(names, self.optimizer.masters, strict=True))
-
-
-def _set_dropout(model: GPT2LMHeadModel, dropout: float) -> None:
-    """Set dropout of embeddings and residuals; none on attention weights.
-
-    There are heads * T of those to a position: drawing that many random numbers nearly doubles
-    the time of a step on a CPU.
-    """
-    model.config.resid_pdrop = model.config.embd_pdrop = dropout
-    model.config.attn_pdrop = 0.0
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0 if name.endswith("attn_dropout") else dropout

@@ -4,29 +4,22 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import GPT2LMHeadModel
 
-from chatbot.checkpoint import save_checkpoint
-from chatbot.dialogue import DialogueEncoder
-from chatbot.known import KnownReply
-from training.collate import Batch, collate
 from training.config import TrainConfig
 from training.journal import Journal
 from training.learner import Learner
-from training.packing import Mixture, Row, pack_rows
-from training.samples import sample_replies
 from training.state import Progress, load_state, save_state
+from training.task import Batch, Task
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run went. Losses are nats a token on the held-out data."""
+    """How a run went. Losses are nats a target on the held-out data."""
 
     first_loss: float
     best_loss: float
@@ -39,33 +32,18 @@ class Outcome:
 class Trainer:
     """One run: ``Trainer(...).run()``. Everything it writes lies in ``out``."""
 
-    def __init__(
-        self,
-        model: GPT2LMHeadModel,
-        encoder: DialogueEncoder,
-        train: Mixture,
-        valid: Mixture,
-        config: TrainConfig,
-        out: Path,
-        *,
-        name: str,
-        generation: dict[str, Any],
-        known: Sequence[KnownReply] = (),
-    ) -> None:
-        """Take everything over; ``known`` replies go into the checkpoints."""
-        self.config, self.out, self.name, self.generation = config, out, name, generation
-        self.known = known
-        self.encoder, self.train_data, self.valid_data = encoder, train, valid
-        self.learner = Learner(model, config, num_tokens=train.num_tokens * config.epochs)
-        self.rows_per_step = config.batch_rows * config.accumulate
-        # Packing may make a row more or less of another order, so every epoch is counted.
+    def __init__(self, task: Task, config: TrainConfig, out: Path) -> None:
+        """Take a task over and count its steps."""
+        self.task, self.config, self.out = task, config, out
+        num_tokens = task.num_tokens * config.epochs
+        self.learner = Learner(task.model, task.loss_sum, config, num_tokens=num_tokens)
         steps = [
-            math.ceil(len(self._rows(epoch)) / self.rows_per_step) for epoch in range(config.epochs)
+            math.ceil(task.num_batches(epoch) / config.accumulate) for epoch in range(config.epochs)
         ]
         self.epoch_ends = list(itertools.accumulate(steps))
         self.num_steps = self.epoch_ends[-1]
         self.progress = Progress()
-        self.journal = Journal(out)
+        self.journal = Journal(out, describe=task.describe, unit=task.unit)
 
     def run(self, *, resume: bool = False) -> Outcome:
         """Train to the end or until patience runs out; keep ``best`` and ``last`` in ``out``.
@@ -98,41 +76,16 @@ class Trainer:
         )
 
     def validate(self) -> float:
-        """Return the held-out loss in nats a token."""
-        rows = pack_rows(self.valid_data, row_length=self.config.row_length, seed=0, epoch=0)
-        return self.learner.evaluate(self._batches(self.valid_data, rows))
+        """Return the held-out loss in nats a target."""
+        return self.learner.evaluate(self.task.held_out())
 
     def _remaining_steps(self) -> Iterator[tuple[int, list[Batch]]]:
         """Yield (step, micro-batches) from where the run stands to its end."""
+        size = self.config.accumulate
         for epoch, (begin, end) in enumerate(itertools.pairwise([0, *self.epoch_ends])):
-            if self.progress.step >= end:
-                continue
-            rows = self._rows(epoch)
             for step in range(max(begin, self.progress.step), end):
-                place = (step - begin) * self.rows_per_step
-                chunk = rows[place : place + self.rows_per_step]
-                yield step, self._batches(self.train_data, chunk)
-
-    def _rows(self, epoch: int) -> list[Row]:
-        config = self.config
-        return pack_rows(
-            self.train_data, row_length=config.row_length, seed=config.seed, epoch=epoch
-        )
-
-    def _batches(self, data: Mixture, rows: list[Row]) -> list[Batch]:
-        """Collate to a fixed shape, so that the compiled step is compiled once."""
-        size = self.config.batch_rows
-        return [
-            collate(
-                [data.row(row) for row in rows[begin : begin + size]],
-                pad_id=self.encoder.pad_id,
-                row_length=self.config.row_length,
-                num_rows=size,
-                loss_on=self.config.loss_on,
-                sep_id=self.encoder.sep_id,
-            )
-            for begin in range(0, len(rows), size)
-        ]
+                place = (step - begin) * size
+                yield step, list(self.task.batches(epoch, place, place + size))
 
     def _validation_due(self) -> bool:
         step, every = self.progress.step, self.config.validate_every
@@ -152,25 +105,12 @@ class Trainer:
         if improved:
             self._save_weights("best", loss)
         save_state(self.out / "state", self.learner.optimizer, done)
-        samples = sample_replies(self.learner.reference, self.encoder, self.generation)
-        self.journal.validation(done.step, loss, samples)
+        self.journal.validation(done.step, loss, self.task.samples())
         return bool(self.config.patience) and done.num_bad >= self.config.patience
 
     def _save_weights(self, folder: str, loss: float) -> None:
-        facts = {
-            "steps": self.progress.step,
-            "tokens": self.progress.num_tokens,
-            "held_out_perplexity": round(math.exp(min(loss, 50)), 3),
-        }
-        save_checkpoint(
-            self.out / folder,
-            self.learner.refresh(),
-            self.encoder.tokenizer,
-            name=self.name,
-            generation=self.generation,
-            facts=facts,
-            known=self.known,
-        )
+        self.learner.refresh()
+        self.task.save(self.out / folder, self.progress, loss)
 
 
 def seed_everything(seed: int) -> None:

@@ -16,6 +16,7 @@ from chatbot.checkpoint import special_ids
 from chatbot.dialogue import DialogueEncoder
 from training.config import TrainConfig
 from training.corpora import Dialogue
+from training.dialogue_task import DialogueTask
 from training.loop import Trainer
 from training.packing import Mixture
 from training.store import TokenStore, write_store
@@ -35,6 +36,7 @@ DIALOGUES = (
     ("你吃什么", "我也在想呢。", "你想吧", "好呀。"),
 )
 SHAPE = {"model_type": "gpt2", "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
+NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 HELD_OUT = (("你好呀", "你好！"), ("今天天气真好", "出去走走吧。", "好的", "真好。"))
 
 
@@ -89,7 +91,7 @@ def make_model(encoder: DialogueEncoder) -> Callable[..., GPT2LMHeadModel]:
     """Make a random model of that vocabulary, the same for the same seed."""
 
     def make(seed: int = 0, **shape: Any) -> GPT2LMHeadModel:
-        size = {"n_positions": 64, "n_embd": 16, "n_layer": 2, "n_head": 2, **shape}
+        size = {"n_positions": 64, "n_embd": 16, "n_layer": 2, "n_head": 2, **NO_DROPOUT, **shape}
         ids = special_ids(encoder.tokenizer)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -138,16 +140,17 @@ def trainer(
         out: str = "run", dialogues: Sequence[Sequence[str]] | None = None, **changes: Any
     ) -> Trainer:
         store = make_store(name="train") if dialogues is None else make_store(dialogues, name=out)
-        return Trainer(
+        config = quick(**changes)
+        task = DialogueTask(
             make_model(),
             encoder,
             Mixture((store,), (1.0,)),
             Mixture((valid,), (1.0,)),
-            quick(**changes),
-            tmp_path / out,
+            config,
             name="小",
             generation={"temperature": 0.5},
         )
+        return Trainer(task, config, tmp_path / out)
 
     return make
 

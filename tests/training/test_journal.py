@@ -8,11 +8,16 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training import journal as module
+from training.dialogue_task import perplexity
 from training.journal import Journal
 
 
 def records(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "history.jsonl").read_text("utf-8").splitlines()]
+
+
+def open_journal(out: Path) -> Journal:
+    return Journal(out, describe=lambda loss: f"困惑度 {perplexity(loss):.2f}", unit="token")
 
 
 class Clock:
@@ -36,14 +41,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_line_tells_mean_loss_speed_and_time_left(
     tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    journal = Journal(tmp_path / "out")
+    journal = open_journal(tmp_path / "out")
     clock.now += 10
     journal.step(1, 8, 4.0, 1.0, 1000)
     assert capsys.readouterr().out == ""
     clock.now += 10
     journal.step(2, 8, 2.0, 1.0, 2000)
     line = capsys.readouterr().out
-    assert "第 2/8 步  损失 3.000  困惑度 20.1" in line
+    assert "第 2/8 步  损失 3.000  困惑度 20.09" in line
     assert "100 token/秒" in line
     assert "还要 1.0 分钟" in line
     clock.now += 20
@@ -58,7 +63,7 @@ def test_the_last_step_always_gets_a_line_even_in_no_time(
     tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del clock
-    Journal(tmp_path).step(1, 1, 800.0, 1.0, 10)
+    open_journal(tmp_path).step(1, 1, 800.0, 1.0, 10)
     assert "第 1/1 步" in capsys.readouterr().out
     assert records(tmp_path)[0]["loss"] == 800.0
 
@@ -66,7 +71,7 @@ def test_the_last_step_always_gets_a_line_even_in_no_time(
 def test_the_speed_of_a_resumed_run_counts_from_where_it_went_on(
     tmp_path: Path, clock: Clock
 ) -> None:
-    journal = Journal(tmp_path)
+    journal = open_journal(tmp_path)
     clock.now += 1
     journal.step(501, 600, 4.0, 1.0, 1_000_000)
     clock.now += 19
@@ -77,7 +82,7 @@ def test_the_speed_of_a_resumed_run_counts_from_where_it_went_on(
 def test_a_validation_tells_perplexity_and_samples_and_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    journal = Journal(tmp_path)
+    journal = open_journal(tmp_path)
     journal.validation(0, 4.0, [])
     journal.validation(3, 2.0, [("你好", "你好呀！")])
     told = capsys.readouterr().out
@@ -88,7 +93,7 @@ def test_a_validation_tells_perplexity_and_samples_and_draws(
 
 
 def test_tensorboard_gets_every_step(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = open_journal(tmp_path)
     for step in (1, 2):
         journal.step(step, 9, 4.0 / step, 1.5, 10 * step)
     journal.validation(2, 3.0, [])
@@ -107,7 +112,7 @@ def test_tensorboard_gets_every_step(tmp_path: Path) -> None:
 
 
 def test_what_a_resumed_run_will_write_again_is_forgotten(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = open_journal(tmp_path)
     for step in range(1, 5):
         journal.step(step, step, 4.0, 1.0, 10)
     journal.truncate(2)
@@ -115,7 +120,7 @@ def test_what_a_resumed_run_will_write_again_is_forgotten(tmp_path: Path) -> Non
 
 
 def test_a_line_that_a_stopped_run_did_not_finish_is_left_out(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = open_journal(tmp_path)
     journal.validation(1, 4.0, [("你好", "嗯")])
     with journal.history.open("a", encoding="utf-8") as file:
         file.write('{"step": 2, "valid_l')
@@ -125,6 +130,6 @@ def test_a_line_that_a_stopped_run_did_not_finish_is_left_out(tmp_path: Path) ->
 
 
 def test_a_run_without_a_history_has_nothing_to_forget(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = open_journal(tmp_path)
     journal.truncate(5)
     assert records(tmp_path) == []

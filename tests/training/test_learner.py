@@ -14,8 +14,9 @@ from transformers import GPT2LMHeadModel
 from chatbot.dialogue import DialogueEncoder
 from training.collate import Batch, collate
 from training.config import TrainConfig
+from training.dialogue_task import loss_sum
 from training.errors import Diverged
-from training.learner import Learner, loss_sum
+from training.learner import Learner
 
 MakeModel = Callable[..., GPT2LMHeadModel]
 Quick = Callable[..., TrainConfig]
@@ -103,7 +104,7 @@ def learn(learner: Learner, *batches: Batch, steps: int = 1) -> list[float]:
 def test_accumulation_is_one_large_batch(
     make_model: MakeModel, encoder: DialogueEncoder, dialogues: Dialogues, quick: Quick
 ) -> None:
-    learners = [Learner(make_model(), quick(), num_tokens=1) for _ in range(2)]
+    learners = [Learner(make_model(), loss_sum, quick(), num_tokens=1) for _ in range(2)]
     rows = [[texts] for texts in dialogues]  # of very different lengths
     together = learn(learners[0], pack(encoder, *rows), steps=3)
     parts = [pack(encoder, *rows[start : start + 3], num_rows=3) for start in range(0, 8, 3)]
@@ -120,7 +121,7 @@ def test_accumulation_is_one_large_batch(
 def test_a_tiny_model_s_loss_falls(
     make_model: MakeModel, encoder: DialogueEncoder, dialogues: Dialogues, quick: Quick
 ) -> None:
-    learner = Learner(make_model(), quick(), num_tokens=1)
+    learner = Learner(make_model(), loss_sum, quick(), num_tokens=1)
     batch = pack(encoder, dialogues[:4], dialogues[4:])
     before = learner.evaluate([batch])
     losses = learn(learner, batch, steps=40)
@@ -132,7 +133,7 @@ def test_a_tiny_model_s_loss_falls(
 def test_the_mean_counts_every_target_once(
     make_model: MakeModel, encoder: DialogueEncoder, dialogues: Dialogues, quick: Quick
 ) -> None:
-    learner = Learner(make_model(), quick(), num_tokens=1)
+    learner = Learner(make_model(), loss_sum, quick(), num_tokens=1)
     total = sum(alone(learner.reference, encoder, texts) for texts in dialogues[:3])
     count = sum(len(encoder.encode(texts)) - 1 for texts in dialogues[:3])
     parts = [pack(encoder, dialogues[:1], num_rows=2), pack(encoder, dialogues[1:3])]
@@ -140,26 +141,10 @@ def test_the_mean_counts_every_target_once(
     assert learner.evaluate([]) == 0
 
 
-def test_dropout_is_what_the_config_says_and_attention_has_none(
-    make_model: MakeModel, quick: Quick
-) -> None:
-    for dropout in (0.0, 0.3):
-        learner = Learner(make_model(), quick(dropout=dropout), num_tokens=1)
-        for model in (learner.model, learner.reference):
-            modules = dict(model.named_modules())
-            dropouts = {name: m.p for name, m in modules.items() if isinstance(m, torch.nn.Dropout)}
-            attention = {name for name in dropouts if name.endswith("attn_dropout")}
-            assert attention
-            assert {dropouts[name] for name in attention} == {0.0}
-            assert {p for name, p in dropouts.items() if name not in attention} == {dropout}
-            assert model.config.attn_pdrop == 0.0
-            assert model.config.resid_pdrop == dropout
-
-
 def test_evaluation_drops_nothing_out_and_training_does(
     make_model: MakeModel, encoder: DialogueEncoder, dialogues: Dialogues, quick: Quick
 ) -> None:
-    learner = Learner(make_model(), quick(dropout=0.5), num_tokens=1)
+    learner = Learner(make_model(resid_pdrop=0.5), loss_sum, quick(), num_tokens=1)
     batch = pack(encoder, dialogues[:4])
     losses = {learner.evaluate([batch]) for _ in range(3)}
     assert len(losses) == 1
@@ -171,7 +156,7 @@ def test_the_reference_is_exact_and_brought_up_to_date(
     make_model: MakeModel, encoder: DialogueEncoder, dialogues: Dialogues, quick: Quick
 ) -> None:
     original = {key: value.clone() for key, value in make_model().state_dict().items()}
-    learner = Learner(make_model(), quick(precision="bfloat16"), num_tokens=1)
+    learner = Learner(make_model(), loss_sum, quick(precision="bfloat16"), num_tokens=1)
     assert learner.model.dtype == torch.bfloat16
     refreshed = learner.refresh()
     assert refreshed is learner.reference
@@ -188,7 +173,7 @@ def test_the_reference_is_exact_and_brought_up_to_date(
 def test_what_is_not_finite_raises_and_changes_no_weight(
     make_model: MakeModel, encoder: DialogueEncoder, quick: Quick, value: float
 ) -> None:
-    learner = Learner(make_model(), quick(), num_tokens=1)
+    learner = Learner(make_model(), loss_sum, quick(), num_tokens=1)
     with torch.no_grad():
         learner.model.transformer.ln_f.weight.fill_(value)
     before = {key: tensor.clone() for key, tensor in learner.model.state_dict().items()}
@@ -196,3 +181,17 @@ def test_what_is_not_finite_raises_and_changes_no_weight(
         learner.update([pack(encoder, [("你好", "好")])], 7, 9)
     after = learner.model.state_dict()
     assert all(torch.equal(after[key].nan_to_num(), before[key].nan_to_num()) for key in before)
+
+
+def test_frozen_weights_do_not_move_by_a_bit_and_have_no_state(
+    make_model: MakeModel, encoder: DialogueEncoder, dialogues: Dialogues, quick: Quick
+) -> None:
+    model = make_model()
+    model.transformer.wte.requires_grad_(False)
+    original = {key: value.clone() for key, value in model.state_dict().items()}
+    learner = Learner(model, loss_sum, quick(precision="bfloat16"), num_tokens=1)
+    learn(learner, pack(encoder, dialogues[:4]), steps=3)
+    learned = learner.refresh().state_dict()
+    moved = {key for key in original if not torch.equal(learned[key], original[key])}
+    assert moved == set(original) - {"transformer.wte.weight", "lm_head.weight"}
+    assert len(learner.optimizer.masters) == len(list(model.parameters())) - 1

@@ -35,7 +35,7 @@ def test_a_run_learns_and_keeps_best_and_last(trainer: MakeTrainer, tmp_path: Pa
     outcome = run.run()
     assert outcome.best_loss < 0.9 * outcome.first_loss
     assert outcome.num_steps == run.num_steps == run.epoch_ends[-1]
-    assert outcome.num_tokens == 6 * (run.train_data.num_tokens - 8)  # a first id is no target
+    assert outcome.num_tokens == 6 * (run.task.num_tokens - 8)  # a first id is no target
     out = tmp_path / "run"
     for name in ("best", "last"):
         loaded = load_checkpoint(out / name)

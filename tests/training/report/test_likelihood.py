@@ -10,7 +10,7 @@ from transformers import GPT2LMHeadModel
 
 from chatbot.dialogue import DialogueEncoder
 from training.collate import collate
-from training.learner import loss_sum
+from training.dialogue_task import loss_sum
 from training.report.likelihood import likelihoods
 
 MakeModel = Callable[..., GPT2LMHeadModel]

@@ -1,0 +1,139 @@
+"""The dialogue model as a task: packed rows of whole dialogues, labels shifted once."""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import GPT2LMHeadModel
+
+from chatbot.checkpoint import save_checkpoint
+from chatbot.dialogue import DialogueEncoder
+from chatbot.known import KnownReply
+from training.collate import IGNORE, Batch, attention_mask, collate
+from training.config import TrainConfig
+from training.packing import Mixture, Row, pack_rows
+from training.samples import sample_replies
+from training.state import Progress
+
+
+def loss_sum(model: GPT2LMHeadModel, batch: Batch) -> Tensor:
+    """Return the summed cross-entropy of a packed batch in nats, a float32 scalar.
+
+    The labels are shifted already (collate.py), so the logits are compared as they stand.
+    """
+    mask = attention_mask(batch.segment_ids, model.dtype)
+    logits = model(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        attention_mask=mask,
+        use_cache=False,
+    ).logits  # (B, T, V)
+    flat = logits.flatten(0, 1).float()
+    return cross_entropy(flat, batch.labels.flatten(), ignore_index=IGNORE, reduction="sum")
+
+
+class DialogueTask:
+    """A ``GPT2LMHeadModel`` that learns dialogues."""
+
+    unit = "token"
+    loss_sum = staticmethod(loss_sum)
+
+    def __init__(
+        self,
+        model: GPT2LMHeadModel,
+        encoder: DialogueEncoder,
+        train: Mixture,
+        valid: Mixture,
+        config: TrainConfig,
+        *,
+        name: str,
+        generation: dict[str, Any],
+        known: Sequence[KnownReply] = (),
+    ) -> None:
+        """Take everything over; ``known`` replies go into the checkpoints."""
+        model.config._attn_implementation = "eager"
+        _set_dropout(model, config.dropout)
+        self.model = model.float()
+        self.encoder, self.train, self.valid, self.config = encoder, train, valid, config
+        self.name, self.generation, self.known = name, generation, known
+        self.num_tokens = train.num_tokens
+        self._rows = lru_cache(maxsize=1)(self._pack)
+
+    def num_batches(self, epoch: int) -> int:
+        """Return how many batches an epoch has; another order may pack into a row more or less."""
+        return math.ceil(len(self._rows(epoch)) / self.config.batch_rows)
+
+    def batches(self, epoch: int, begin: int, end: int) -> Iterator[Batch]:
+        """Yield batches ``[begin, end)`` of an epoch."""
+        size = self.config.batch_rows
+        return self._collated(self.train, self._rows(epoch)[begin * size : end * size])
+
+    def held_out(self) -> Iterator[Batch]:
+        """Yield the batches of the held-out dialogues."""
+        rows = pack_rows(self.valid, row_length=self.config.row_length, seed=0, epoch=0)
+        return self._collated(self.valid, rows)
+
+    def describe(self, loss: float) -> str:
+        """Return the perplexity of a loss in words."""
+        return f"困惑度 {perplexity(loss):.2f}"
+
+    def save(self, folder: Path, progress: Progress, loss: float) -> None:
+        """Write the model as a checkpoint folder."""
+        facts = {
+            "steps": progress.step,
+            "tokens": progress.num_tokens,
+            "held_out_perplexity": round(perplexity(loss), 3),
+        }
+        save_checkpoint(
+            folder,
+            self.model,
+            self.encoder.tokenizer,
+            name=self.name,
+            generation=self.generation,
+            facts=facts,
+            known=self.known,
+        )
+
+    def samples(self) -> list[tuple[str, str]]:
+        """Return replies to the fixed openers."""
+        return sample_replies(self.model, self.encoder, self.generation)
+
+    def _pack(self, epoch: int) -> list[Row]:
+        config = self.config
+        return pack_rows(self.train, row_length=config.row_length, seed=config.seed, epoch=epoch)
+
+    def _collated(self, data: Mixture, rows: list[Row]) -> Iterator[Batch]:
+        """Collate to a fixed shape, so that the compiled step is compiled once."""
+        size = self.config.batch_rows
+        for begin in range(0, len(rows), size):
+            yield collate(
+                [data.row(row) for row in rows[begin : begin + size]],
+                pad_id=self.encoder.pad_id,
+                row_length=self.config.row_length,
+                num_rows=size,
+                loss_on=self.config.loss_on,
+                sep_id=self.encoder.sep_id,
+            )
+
+
+def perplexity(loss: float) -> float:
+    """Return the perplexity of a loss in nats a token, kept finite."""
+    return math.exp(min(loss, 50))
+
+
+def _set_dropout(model: GPT2LMHeadModel, dropout: float) -> None:
+    """Set dropout of embeddings and residuals; none on attention weights.
+
+    There are heads * T of those to a position: drawing that many random numbers nearly doubles
+    the time of a step on a CPU.
+    """
+    model.config.resid_pdrop = model.config.embd_pdrop = dropout
+    model.config.attn_pdrop = 0.0
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0 if name.endswith("attn_dropout") else dropout
