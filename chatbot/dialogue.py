@@ -4,6 +4,7 @@ The form is GPT2-chitchat's. Utterances alternate; the person speaks first, so t
 second, the fourth, …; the model writes until it closes its utterance with ``[SEP]``.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,24 +61,37 @@ class DialogueEncoder:
         """Return the prompt for a reply, oldest turns left out so that it has ``budget`` ids.
 
         A turn (the person's utterance and the bot's) is kept or dropped whole, so the bot stays
-        the even voice. ``message`` is ids and must fit by itself.
+        the even voice. Turns are dropped a quarter of the budget at a time: while a conversation
+        grows, most of its prompts then begin like the one before, whose keys and values a decoder
+        may still hold. ``message`` is ids and must fit by itself.
         """
         assert len(history) % 2 == 0, "history holds whole turns"
         earlier = self.encode_utterances(history)
         room = budget - len(self.join([list(message)]))
         assert room >= 0, "the caller checks the message's length"
-        start = len(earlier)
-        while start >= 2:
-            needed = len(earlier[start - 2]) + len(earlier[start - 1]) + 2
-            if needed > room:
-                break
-            room -= needed
-            start -= 2
+        sizes = [len(u) + len(v) + 2 for u, v in zip(earlier[::2], earlier[1::2], strict=True)]
+        start = 2 * _first_kept(sizes, room, step=max(budget // 4, 1))
         return Prompt(self.join([*earlier[start:], list(message)]), len(earlier) - start, start)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of one utterance's ids."""
         return decode_ids(self.tokenizer, ids)
+
+
+def _first_kept(sizes: Sequence[int], room: int, *, step: int) -> int:
+    """Return the first item to keep of ``sizes``, so that the rest together fit ``room``.
+
+    What is dropped reaches a multiple of ``step``, unless all would have to go.
+    """
+    surplus = sum(sizes) - room
+    if surplus <= 0:
+        return 0
+    dropped = list(itertools.accumulate(sizes))
+    for wanted in (-(-surplus // step) * step, surplus):
+        kept = next((k for k, total in enumerate(dropped, start=1) if total >= wanted), None)
+        if kept is not None and kept < len(sizes):
+            return kept
+    return len(sizes)
 
 
 def windows(lengths: Sequence[int], limit: int) -> list[tuple[int, int]]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chatbot.bot import token_rules
 from chatbot.decoding.params import SamplingParams
 from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
-from chatbot.decoding.request import Request
+from chatbot.decoding.reading import read
+from chatbot.decoding.scoring import Candidate, score
 from training.exchanges import Exchange, exchanges_of, held_out_dialogues, sample
 from training.memory.fillers import read_fillers
 from training.memory.generate import Probe, probes
@@ -51,8 +51,8 @@ class Outcome:
 def choices(responder: Responder, exchanges: Sequence[Exchange], seed: int) -> Iterator[Choice]:
     """Score the corpus' reply and nine of other exchanges, for every exchange that fits."""
     rng = random.Random(seed)
-    encoder, runner = responder.encoder, responder.engine.runner
-    rules, stop = token_rules(encoder), [encoder.sep_id]
+    encoder, decoder = responder.encoder, responder.engine.runner.decoder
+    stop_ids = frozenset({encoder.sep_id})
     for item in exchanges:
         others = [other.reference for other in rng.sample(exchanges, NUM_DISTRACTORS + 1)]
         texts = [item.reference, *(text for text in others if text != item.reference)]
@@ -65,16 +65,9 @@ def choices(responder: Responder, exchanges: Sequence[Exchange], seed: int) -> I
         if len(message) + 2 > room:
             continue
         prompt = encoder.encode_prompt(item.history, message, room).ids
-        request = Request(prompt, SamplingParams(candidates=2, max_new_tokens=1), rules)
-        runner.run([request])
-        whole = [[*ids, *stop] for ids in replies]
-        likely = runner.log_probs(whole, prompt[-1], request.prompt_cache)
-        alone = runner.log_probs(whole, prompt[0], None)
-        scored = [
-            Scored(tuple(ids), True, log_prob, log_prob_alone)
-            for ids, log_prob, log_prob_alone in zip(replies, likely, alone, strict=True)
-        ]
-        yield Choice(split_utterances(prompt, rules.stop_ids), scored, right)
+        candidates = [Candidate(tuple(ids)) for ids in replies]
+        scored = score(decoder, read(decoder, prompt), candidates, encoder.sep_id)
+        yield Choice(split_utterances(prompt, stop_ids), scored, right)
 
 
 def selected(found: Sequence[Choice], weights: RankingWeights) -> Share:

@@ -1,33 +1,66 @@
 """The engine: requests in, one token for each of their replies a step."""
 
+import time
 from collections import deque
 from collections.abc import Iterable
 
 import torch
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import GPT2LMHeadModel
 
-from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
+from chatbot.decoding.params import (
+    CACHE_BYTES,
+    MAX_WAITING,
+    NUM_SLOTS,
+    PROMPT_TOKENS,
+    RANGES,
+    Precision,
+    SamplingParams,
+)
+from chatbot.decoding.ranking import RankingWeights
 from chatbot.decoding.request import Request
 from chatbot.decoding.runner import ModelRunner
-from chatbot.decoding.sampling import sample
+from chatbot.decoding.sampling import NO_TOKEN, sample
 from chatbot.decoding.scheduler import Scheduler
-from chatbot.decoding.sequence import TokenRules
+from chatbot.decoding.scoring import choose
+from chatbot.decoding.sequence import Sequence, TokenRules
 
 
 class Engine:
-    """Decodes several requests, a token each a step. Not thread-safe: see ``worker.py``."""
+    """Decodes several requests together, a token each a step. Not thread-safe: see ``worker.py``.
+
+    Requests join and leave between steps. What a request gets does not depend on its neighbours:
+    every sum of the model runs over one row's numbers alone (``linear.py``, ``attention.py``).
+    """
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        model: GPT2LMHeadModel,
         *,
-        num_slots: int = 8,
-        max_waiting: int = 32,
+        num_slots: int = NUM_SLOTS,
+        max_waiting: int = MAX_WAITING,
+        precision: Precision = "auto",
+        cache_bytes: int = CACHE_BYTES,
+        prompt_tokens: int = PROMPT_TOKENS,
         weights: RankingWeights | None = None,
     ) -> None:
-        self.runner = ModelRunner(model)
+        """Make a model ready to decode; its weights are copied.
+
+        Args:
+            num_slots: requests that run at once.
+            max_waiting: requests that may wait for a slot.
+            precision: of the model's products, see ``linear.py``.
+            cache_bytes: keys and values in all, half of it for conversations between turns.
+            prompt_tokens: of all prompts that are read in one step.
+        """
+        self.runner = ModelRunner(
+            model,
+            precision=precision,
+            cache_bytes=cache_bytes,
+            min_rows=int(RANGES["candidates"].high),
+        )
         self.scheduler = Scheduler(num_slots=num_slots, max_waiting=max_waiting)
+        self.prompt_tokens = prompt_tokens
         self.weights = weights or RankingWeights()
 
     @property
@@ -53,81 +86,112 @@ class Engine:
     def cancel(self, request: Request) -> None:
         """End a request now; nothing happens when it has ended already."""
         if not request.is_finished:
-            self.scheduler.remove(request)
+            self._drop(request)
             request.finish("cancelled")
 
     def step(self) -> list[Request]:
-        """Bring every running request one token further; return those that ran."""
-        requests = self.scheduler.schedule()
-        rows = self.runner.run(requests)
-        for request, logits in zip(requests, rows, strict=True):
-            self._postprocess(request, logits)
-        return requests
-
-    def _postprocess(self, request: Request, logits: torch.Tensor | Exception) -> None:
+        """Bring every running request one token further; return those that ran or ended."""
+        expired = self._expire()
+        rows = range(len(self.runner.rows))
+        admitted = self.scheduler.admit(
+            num_rows=self.runner.num_rows - len(rows), num_tokens=self.prompt_tokens
+        )
+        requests = list(self.scheduler.running)
+        if not requests:
+            return expired
         try:
-            if isinstance(logits, Exception):
-                raise logits
-            self._append(request, logits)
-            if not request.open_sequences:
-                self._end(request)
-        except Exception as error:
-            request.finish("failed", error)
-        if request.is_finished:
-            self.scheduler.remove(request)
+            logits = self.runner.run(rows, admitted)
+        except Exception:
+            self._run_apart(requests, admitted)
+        else:
+            self._advance(self.runner.rows, logits, requests)
+        return [*expired, *requests]
 
-    def _append(self, request: Request, logits: torch.Tensor) -> None:
-        """Sample the next token of each open sequence; closed ones lose their row."""
-        sequences = request.open_sequences
-        for sequence, row in zip(sequences, logits, strict=True):
-            sequence.append(sample(row, sequence))
-        rows = [row for row, seq in enumerate(sequences) if seq.stop_reason is None]
-        if 0 < len(rows) < len(sequences) and request.cache is not None:
-            request.cache.keep_rows(rows)
+    def _run_apart(self, requests: list[Request], admitted: list[Request]) -> None:
+        """Step each request alone, so that only who is to blame fails."""
+        for request in requests:
+            begin = len(self.runner.rows)
+            sequences = list(request.open_sequences)
+            try:
+                if request in admitted:
+                    logits = self.runner.run(range(begin, begin), [request])
+                else:
+                    logits = torch.cat([self.runner.run_row(item) for item in sequences])
+            except Exception as error:
+                self._fail(request, error)
+            else:
+                self._advance(sequences, logits, [request])
+
+    def _advance(
+        self, sequences: Iterable[Sequence], logits: Tensor, requests: list[Request]
+    ) -> None:
+        """Sample the next token of each sequence and end what has ended."""
+        sequences = list(sequences)
+        failed: set[Sequence] = set()
+        for sequence, token_id in zip(sequences, sample(logits, sequences), strict=True):
+            if token_id == NO_TOKEN:
+                failed.add(sequence)
+            else:
+                sequence.append(token_id)
+        for request in requests:
+            if failed.isdisjoint(request.sequences):
+                self._close(request)
+            else:
+                error = ValueError("the model's output is not finite, or every token is banned")
+                self._fail(request, error)
+
+    def _close(self, request: Request) -> None:
+        """Let ended sequences go, and finish the request with the last of them."""
+        try:
+            for sequence in request.sequences:
+                if sequence.stop_reason is not None and sequence.row is not None:
+                    if not request.is_ranked:
+                        self.runner.keep(sequence)
+                    self.runner.release(sequence)
+            if request.open_sequences:
+                return
+            self._end(request)
+            self.scheduler.remove(request)
+        except Exception as error:
+            self._fail(request, error)
 
     def _end(self, request: Request) -> None:
         """Finish a request all of whose replies have ended, with the best of them."""
         if request.is_ranked:
-            self._choose(request)
+            assert request.prompt is not None, "it was read"
+            self.runner.prefixes.keep(request.prompt)
+            choose(self.runner.decoder, request, self.weights)
             return
         reason = request.sequences[0].stop_reason
         assert reason is not None, "it has ended"
         request.finish(reason)
 
-    def _choose(self, request: Request) -> None:
-        replies = self._score(request)
-        utterances = split_utterances(request.prompt_ids, request.rules.stop_ids)
-        order = rank(replies, utterances, self.weights)
-        accept = request.accept or (lambda _ids: True)
-        best = next((place for place in order if accept(list(replies[place].ids))), order[0])
-        reply = replies[best]
-        request.choose(list(reply.ids), "stop" if reply.has_stop else "length")
+    def _expire(self) -> list[Request]:
+        """End the requests whose deadline has passed; return them."""
+        now = time.monotonic()
+        everyone = [*self.scheduler.running, *self.scheduler.waiting]
+        expired = [r for r in everyone if r.deadline is not None and r.deadline <= now]
+        for request in expired:
+            self._drop(request)
+            request.finish("deadline")
+        return expired
 
-    def _score(self, request: Request) -> list[Scored]:
-        """Read every reply twice: behind the prompt, and alone. Equal ones are read once."""
-        stop_id = min(request.rules.stop_ids)
-        found: dict[tuple[int, ...], tuple[bool, float]] = {}
+    def _fail(self, request: Request, error: Exception) -> None:
+        self._drop(request, spoilt=True)
+        request.finish("failed", error)
+
+    def _drop(self, request: Request, *, spoilt: bool = False) -> None:
+        """Free a request's slot and rows."""
         for sequence in request.sequences:
-            found.setdefault(tuple(sequence.output_ids), (sequence.stop_reason == "stop", 0.0))
-        for proposal in request.proposals:
-            found[proposal.ids] = (True, proposal.prior)
-        whole = [[*ids, *([stop_id] if has_stop else [])] for ids, (has_stop, _) in found.items()]
-        prompt_ids = request.prompt_ids
-        likely = self.runner.log_probs(whole, prompt_ids[-1], request.prompt_cache)
-        alone = self.runner.log_probs(whole, prompt_ids[0], None)
-        return [
-            Scored(ids, has_stop, log_prob, log_prob_alone, prior)
-            for (ids, (has_stop, prior)), log_prob, log_prob_alone in zip(
-                found.items(), likely, alone, strict=True
-            )
-        ]
+            if sequence.row is not None:
+                self.runner.release(sequence, spoilt=spoilt)
+        self.scheduler.remove(request)
 
     def fail_all(self, error: Exception) -> list[Request]:
         """End every request, running or waiting, with an error; return them."""
         requests = [*self.scheduler.running, *self.scheduler.waiting]
         for request in requests:
-            self.scheduler.remove(request)
-            request.finish("failed", error)
+            self._fail(request, error)
         return requests
 
     def generate(

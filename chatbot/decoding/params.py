@@ -4,9 +4,16 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from chatbot.errors import InvalidParams
+
+Precision = Literal["auto", "int8", "bfloat16", "float32"]  # of the model's products
+# An engine's limits, where it is not told others.
+NUM_SLOTS: Final = 8  # requests that run at once
+MAX_WAITING: Final = 32  # requests that wait for a slot
+CACHE_BYTES: Final = 512 * 2**20  # keys and values
+PROMPT_TOKENS: Final = 256  # of the prompts that are read in one step
 
 # Below this, dividing logits by the temperature leaves a one-hot distribution (or overflows).
 _GREEDY_BELOW = 1e-4
@@ -54,6 +61,7 @@ RANGES: Final[Mapping[str, Range]] = MappingProxyType(
         "temperature": Range(0, 2),
         "top_k": Range(0, 1000, integer=True),
         "top_p": Range(0, 1, above_low=True),
+        "min_p": Range(0, 1),
         "repetition_penalty": Range(0.5, 2),
         "no_repeat_ngram": Range(0, 10, integer=True),
         "max_new_tokens": Range(1, 128, integer=True),
@@ -72,6 +80,8 @@ class SamplingParams:
         top_k: sample among the k likeliest tokens; 0 is off.
         top_p: sample among the likeliest tokens whose probabilities reach p (nucleus sampling,
             Holtzman et al. 2020); 1 is off.
+        min_p: sample among the tokens that have at least this share of the likeliest one's
+            probability (Nguyen et al. 2024); 0 is off.
         repetition_penalty: makes tokens of prompt and reply less likely (CTRL, Keskar et al.
             2019); 1 is off.
         no_repeat_ngram: no n-gram of prompt and reply comes twice; 0 is off.
@@ -87,6 +97,7 @@ class SamplingParams:
     temperature: float = 0.7
     top_k: int = 0
     top_p: float = 0.9
+    min_p: float = 0.0
     repetition_penalty: float = 1.1
     no_repeat_ngram: int = 0
     max_new_tokens: int = 64

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from chatbot.decoding.cache import SequenceCache
+from chatbot.decoding.cache import Prefix
 from chatbot.decoding.params import SamplingParams
 from chatbot.decoding.sequence import Sequence, TokenRules
 
-FinishReason = Literal["stop", "length", "cancelled", "failed"]
+FinishReason = Literal["stop", "length", "cancelled", "failed", "deadline"]
 Accept = Callable[[list[int]], bool]
 
 
@@ -45,9 +45,8 @@ class Request:
         output_ids: the reply so far; with several candidates, empty until one is chosen.
         finish_reason: ``None`` until it is finished.
         error: what was raised, when ``finish_reason`` is ``"failed"``.
-        cache: keys and values, a row for each open sequence; ``None`` before prefill and after
-            the end.
-        prompt_cache: those of the prompt alone, ``(1, …)``, kept while replies are to be ranked.
+        deadline: when it ends at the latest, by ``time.monotonic``; ``None``: whenever.
+        prompt: keys and values of the prompt, kept while replies are to be ranked.
     """
 
     def __init__(
@@ -58,12 +57,14 @@ class Request:
         *,
         proposals: Iterable[Proposal] = (),
         accept: Accept | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.prompt_ids = tuple(prompt_ids)
         self.params = params.seeded()
         self.rules = rules
         self.proposals = tuple(proposals)
         self.accept = accept
+        self.deadline = deadline
         self.sequences = [
             Sequence(self.prompt_ids, self.params, rules, number)
             for number in range(params.candidates)
@@ -71,8 +72,7 @@ class Request:
         self.status = Status.WAITING
         self.finish_reason: FinishReason | None = None
         self.error: Exception | None = None
-        self.cache: SequenceCache | None = None
-        self.prompt_cache: SequenceCache | None = None
+        self.prompt: Prefix | None = None
         self._chosen: list[int] | None = None
 
     @property
@@ -119,4 +119,4 @@ class Request:
         self.status = Status.FINISHED
         self.finish_reason = reason
         self.error = error
-        self.cache = self.prompt_cache = None
+        self.prompt = None

@@ -1,85 +1,192 @@
-"""Run the model: read a prompt, one more token of each reply, or whole replies to judge them."""
+"""Run the model for a step: prompts, and the newest token of each reply, together."""
 
 from collections.abc import Sequence as Listing
+from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import GPT2LMHeadModel
 
-from chatbot.decoding.cache import SequenceCache
+from chatbot.decoding.attention import (
+    attend_causally,
+    attend_one,
+    length_mask,
+)
+from chatbot.decoding.cache import PrefixCache, RowCache
+from chatbot.decoding.model import Decoder
+from chatbot.decoding.params import Precision
 from chatbot.decoding.request import Request
+from chatbot.decoding.sequence import Sequence
+
+_KEYS_MULTIPLE = 32  # so that the sums over keys have few lengths, whoever shares the batch
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A prompt's tokens ``begin`` to ``end`` of a step, behind ``past`` that a row holds already."""
+
+    row: int
+    past: int
+    begin: int
+    end: int
 
 
 class ModelRunner:
-    """The handed-in model, in eval mode. Only one thread may call it."""
+    """A model and the rows of keys and values it works on. Only one thread may call it.
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        self.model = model.eval()
-        self.max_length: int = model.config.max_position_embeddings
+    Attributes:
+        rows: the sequences that have been prefilled and have not ended; each one's ``row`` is its
+            place here.
+    """
 
-    @torch.inference_mode()
-    def run(self, requests: list[Request]) -> list[torch.Tensor | Exception]:
-        """Return the next logits of each request's open sequences, or what it raised.
-
-        Logits are ``(num_open, V)``, float32 on the CPU. Requests run one by one, so a row never
-        depends on another caller's and an error is its own request's.
-        """
-        return [self._run_one(request) for request in requests]
-
-    def _run_one(self, request: Request) -> torch.Tensor | Exception:
-        try:
-            if request.cache is None:
-                return self.prefill(request)
-            return self.decode_one_token(request)
-        except Exception as error:
-            return error
-
-    def prefill(self, request: Request) -> torch.Tensor:
-        """Read the prompt into a new cache; return the logits of the first new token."""
-        cache = SequenceCache(self.model.config)
-        logits = self._forward([request.prompt_ids], cache)
-        num_rows = len(request.sequences)
-        if request.is_ranked:
-            request.prompt_cache = cache
-            cache = cache.expanded(num_rows)
-        request.cache = cache
-        return logits.expand(num_rows, -1)
-
-    def decode_one_token(self, request: Request) -> torch.Tensor:
-        """Read the newest token of each open sequence; return the logits of the next."""
-        assert request.cache is not None, "prefill comes first"
-        newest = [sequence.output_ids[-1:] for sequence in request.open_sequences]
-        return self._forward(newest, request.cache)
-
-    @torch.inference_mode()
-    def log_probs(
-        self, replies: Listing[Listing[int]], opening_id: int, prompt: SequenceCache | None
-    ) -> list[float]:
-        """Return log P of each whole reply, in nats.
+    def __init__(
+        self,
+        model: GPT2LMHeadModel,
+        *,
+        precision: Precision = "auto",
+        cache_bytes: int,
+        min_rows: int,
+    ) -> None:
+        """Make the model ready.
 
         Args:
-            opening_id: what stands before a reply: the prompt's last id, or, without a prompt,
-                the id that opens one.
-            prompt: keys and values of the prompt, that id's included, ``(1, …)``; not changed.
+            cache_bytes: what keys and values may take, half of it between turns.
+            min_rows: rows there must be all the same.
         """
-        longest = max(map(len, replies))
-        # Padding stands behind the reply, where causal attention never looks.
-        padded = torch.tensor([[*ids, *[opening_id] * (longest - len(ids))] for ids in replies])
-        padded = padded.to(self.model.device)  # (N, L)
-        opening = torch.full((len(replies), 1), opening_id, device=self.model.device)
-        inputs = torch.cat([opening, padded[:, :-1]], dim=1)
-        past = None
-        if prompt is not None:
-            past = prompt.expanded(len(replies)).past
-            past.crop(-1)  # the opening id is read again, for the logits behind it
-        logits = self.model(inputs, past_key_values=past, use_cache=past is not None).logits
-        log_probs = logits.float().log_softmax(dim=-1).gather(2, padded[..., None])[..., 0]
-        lengths = torch.tensor([len(reply) for reply in replies], device=log_probs.device)
-        counts = torch.arange(longest, device=log_probs.device) < lengths[:, None]
-        sums: list[float] = (log_probs * counts).sum(dim=1).cpu().tolist()
-        return sums
+        self.decoder = Decoder(model, precision)
+        self.max_length = self.decoder.max_length
+        dtype = torch.float32 if self.decoder.device.type == "cpu" else torch.bfloat16
+        row_bytes = RowCache.row_bytes(model.config, dtype)
+        self.num_rows = max(cache_bytes // 2 // row_bytes, min_rows)
+        self.cache = RowCache(model.config, self.decoder.device, dtype)
+        self.prefixes = PrefixCache(cache_bytes // 2)
+        self.rows: list[Sequence] = []
 
-    def _forward(self, ids: Listing[Listing[int]], cache: SequenceCache) -> torch.Tensor:
-        input_ids = torch.tensor([list(row) for row in ids], device=self.model.device)  # (B, T)
-        output = self.model(input_ids, past_key_values=cache.past, use_cache=True, logits_to_keep=1)
-        logits: torch.Tensor = output.logits[:, -1]  # (B, V)
-        return logits.float().cpu()
+    @torch.inference_mode()
+    def run(self, rows: range, prompts: Listing[Request]) -> Tensor:
+        """Read the newest token of each of ``rows`` and the prompts; give the prompts rows.
+
+        Returns the logits of what comes next, ``(N, V)`` float32: of the rows, then of each
+        sequence of the prompts, which are the last of ``self.rows`` now.
+        """
+        running = [self.rows[row] for row in rows]
+        ids = [sequence.output_ids[-1] for sequence in running]
+        positions = [sequence.num_read for sequence in running]
+        spans: list[_Span] = []
+        row = len(self.rows)
+        self._reserve(prompts)
+        for request in prompts:
+            self._check_ids(request)
+            past = self._restore(request, row)
+            spans.append(_Span(row, past, len(ids), len(ids) + len(request.prompt_ids) - past))
+            ids += request.prompt_ids[past:]
+            positions += range(past, len(request.prompt_ids))
+            row += len(request.sequences)
+        hidden = self._forward(ids, positions, rows, spans)
+        last = [*range(len(rows)), *(span.end - 1 for span in spans)]
+        logits = self.decoder.logits(hidden[last])
+        for request, span in zip(prompts, spans, strict=True):
+            self._spread(request, span.row)
+        counts = [*([1] * len(rows)), *(len(request.sequences) for request in prompts)]
+        if len(logits) < sum(counts):
+            logits = logits.repeat_interleave(torch.tensor(counts, device=logits.device), dim=0)
+        # Last of all, so that a step that raises leaves the rows as they were.
+        for sequence in (sequence for request in prompts for sequence in request.sequences):
+            sequence.row = len(self.rows)
+            self.rows.append(sequence)
+        return logits
+
+    def run_row(self, sequence: Sequence) -> Tensor:
+        """Read the newest token of one sequence alone; return its logits, ``(1, V)``."""
+        assert sequence.row is not None, "it has a row"
+        return self.run(range(sequence.row, sequence.row + 1), [])
+
+    @torch.inference_mode()
+    def release(self, sequence: Sequence, *, spoilt: bool = False) -> None:
+        """Free a sequence's row; the last row takes its place. ``spoilt``: it may hold NaN."""
+        row, last = sequence.row, self.rows.pop()
+        assert row is not None, "it has a row"
+        vacated = len(self.rows)
+        if last is not sequence:
+            length = self.cache.num_positions if spoilt else last.num_read
+            self.cache.copy(vacated, row, length)
+            self.rows[row], last.row = last, row
+        if spoilt:
+            self.cache.clear(vacated)
+        sequence.row = None
+
+    @torch.inference_mode()
+    def keep(self, sequence: Sequence) -> None:
+        """Keep what was read of a conversation for its next turn; before its row is released."""
+        assert sequence.row is not None, "it has a row"
+        ids = (*sequence.prompt_ids, *sequence.output_ids)[: sequence.num_read]
+        self.prefixes.keep(self.cache.take(sequence.row, ids))
+
+    def _check_ids(self, request: Request) -> None:
+        """Raise IndexError for ids that the vocabulary does not have, or for none at all.
+
+        An accelerator that meets such an id fails for good, and an empty prompt has no last token
+        whose logits would be its own.
+        """
+        rules, proposals = request.rules, request.proposals
+        groups = [request.prompt_ids, rules.stop_ids, rules.banned_ids, *(p.ids for p in proposals)]
+        known = range(self.decoder.config.vocab_size)
+        unknown = [token_id for ids in groups for token_id in ids if token_id not in known]
+        if unknown or not request.prompt_ids:
+            raise IndexError(f"ids that the model does not have: {unknown or 'an empty prompt'}")
+
+    def _reserve(self, prompts: Listing[Request]) -> None:
+        """Have rows for prompts and positions for the longest that they may become."""
+        if prompts:
+            used = len(self.rows)
+            needed = used + sum(len(request.sequences) for request in prompts)
+            longest = max(request.max_length for request in prompts)
+            self.cache.reserve(needed, self._rounded(longest), num_used=used)
+
+    def _rounded(self, length: int) -> int:
+        return min(-(-length // _KEYS_MULTIPLE) * _KEYS_MULTIPLE, self.max_length)
+
+    def _restore(self, request: Request, row: int) -> int:
+        """Write into a row what is kept of a prompt; return how many tokens that is."""
+        found = self.prefixes.find(request.prompt_ids)
+        if found is None:
+            return 0
+        self.cache.put(row, *found)
+        return found[1]
+
+    def _spread(self, request: Request, row: int) -> None:
+        """Copy a prompt that was read into ``row`` wherever its request needs it."""
+        if request.is_ranked:
+            request.prompt = self.cache.take(row, request.prompt_ids)
+        for number in range(1, len(request.sequences)):
+            self.cache.copy(row, row + number, len(request.prompt_ids))
+
+    def _forward(
+        self, ids: list[int], positions: list[int], rows: range, spans: list[_Span]
+    ) -> Tensor:
+        device = self.decoder.device
+        places = torch.tensor(positions, device=device)
+        lengths, num = places[: len(rows)], len(rows)
+        block = slice(rows.start, rows.stop)
+        num_keys = self._rounded(max([0, *positions[:num]]) + 1)
+        mask = length_mask(lengths + 1, num_keys)
+        indices = torch.arange(rows.start, rows.stop, device=device)
+
+        def attend(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+            mixed = torch.empty_like(queries)
+            old_keys, old_values = self.cache.keys[layer], self.cache.values[layer]
+            if num:
+                old_keys[indices, :, lengths] = keys[:num].to(old_keys.dtype)
+                old_values[indices, :, lengths] = values[:num].to(old_values.dtype)
+                seen = [part[block, :, :num_keys].float() for part in (old_keys, old_values)]
+                mixed[:num] = attend_one(queries[:num], seen, mask)
+            for span in spans:
+                new = slice(span.begin, span.end)
+                stop = span.past + span.end - span.begin
+                old_keys[span.row, :, span.past : stop] = keys[new].transpose(0, 1)
+                old_values[span.row, :, span.past : stop] = values[new].transpose(0, 1)
+                seen = [part[span.row, :, :stop].float() for part in (old_keys, old_values)]
+                mixed[new] = attend_causally(queries[new].transpose(0, 1), *seen).transpose(0, 1)
+            return mixed
+
+        return self.decoder(torch.tensor(ids, device=device), places, attend)

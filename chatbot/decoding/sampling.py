@@ -1,102 +1,161 @@
-"""From a row of logits to the next token.
+"""From rows of logits to the next token of each row.
 
 The order is that of transformers' ``generate``: repetition penalty, no-repeat n-gram, banned ids,
-temperature, top-k, top-p, draw. Rows are ``(V,)`` float32; each function returns a new one.
+temperature, top-k, top-p, min-p, draw. All rows are sampled at once, each with its own parameters
+and its own random numbers; no row looks at another.
 """
 
-import math
+from collections.abc import Sequence as Listing
+from functools import lru_cache
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from chatbot.decoding.sequence import Sequence
 
+NO_TOKEN = -1
 _NEVER = -torch.inf
 _FIRST_CANDIDATES = 256
 
 
 @torch.inference_mode()
-def sample(logits: torch.Tensor, sequence: Sequence) -> int:
-    """Return the next token of a sequence, drawn with its own generator.
+def sample(logits: Tensor, sequences: Listing[Sequence]) -> list[int]:
+    """Return the next token of each sequence for logits ``(N, V)`` float32, which are changed.
 
-    Raises:
-        ValueError: the logits hold NaN or infinity, or the rules leave no token to choose.
+    ``NO_TOKEN`` stands for none: the logits hold NaN or infinity, or the rules leave nothing.
     """
-    params = sequence.params
-    row = penalise_repetition(logits, sequence.context_ids, params.repetition_penalty)
-    row = ban_repeated_ngrams(row, sequence.context_ids, params.no_repeat_ngram)
-    row = ban(row, sequence.forbidden_ids)
-    token_id = int(row.argmax())  # NaN counts as the largest
-    if not math.isfinite(row[token_id]):
-        raise ValueError(
-            "no token can be chosen: the model's output is not finite, or all is banned"
-        )
-    if params.is_greedy:
-        return token_id
-    row = (row - row[token_id]) / params.temperature  # shifted first, so nothing overflows
-    row = keep_top_p(keep_top_k(row, params.top_k), params.top_p)
-    return draw(row, sequence.generator)
+    penalise_repetition(logits, sequences)
+    for row, sequence in enumerate(sequences):
+        ban_repeated_ngrams(logits[row], sequence)
+    ban(logits, sequences)
+    best = logits.argmax(dim=1)  # NaN counts as the largest
+    peaks = logits.gather(1, best[:, None])  # (N, 1)
+    found = torch.where(peaks[:, 0].isfinite(), best, NO_TOKEN).tolist()
+    drawn = [row for row, s in enumerate(sequences) if found[row] >= 0 and not s.params.is_greedy]
+    if drawn:
+        chosen = [sequences[row] for row in drawn]
+        temperatures = logits.new_tensor([[s.params.temperature] for s in chosen])
+        # Shifted first, so that nothing overflows.
+        scaled = (logits[drawn] - peaks[drawn]) / temperatures
+        for row, token_id in zip(drawn, draw(scaled, chosen), strict=True):
+            found[row] = token_id
+    return found
 
 
-def penalise_repetition(
-    logits: torch.Tensor, context_ids: torch.Tensor, penalty: float
-) -> torch.Tensor:
-    """Make tokens of the context less likely: divide positive logits, multiply negative ones."""
-    if penalty == 1:
-        return logits
-    scores = logits[context_ids]
-    scores = torch.where(scores < 0, scores * penalty, scores / penalty)
-    return logits.scatter(0, context_ids, scores)
+def penalise_repetition(logits: Tensor, sequences: Listing[Sequence]) -> None:
+    """Make tokens of the context less likely: divide positive logits, multiply negative ones.
 
-
-def ban_repeated_ngrams(logits: torch.Tensor, context_ids: torch.Tensor, size: int) -> torch.Tensor:
-    """Ban every token that would make an n-gram of ``size`` come twice; 0 bans none."""
-    if size == 0 or len(context_ids) < size:
-        return logits
-    ngrams = context_ids.unfold(0, size, 1)  # (T - size + 1, size)
-    begun = context_ids[len(context_ids) - size + 1 :]  # (size - 1,)
-    repeats = (ngrams[:, :-1] == begun).all(dim=1)
-    return logits.index_fill(0, ngrams[repeats, -1], _NEVER)
-
-
-def ban(logits: torch.Tensor, ids: list[int]) -> torch.Tensor:
-    """Make ids impossible."""
-    return logits.index_fill(0, torch.tensor(ids, dtype=torch.long), _NEVER)
-
-
-def keep_top_k(logits: torch.Tensor, k: int) -> torch.Tensor:
-    """Keep the ``k`` largest logits, and any equal to the smallest of them; 0 keeps all."""
-    if k == 0 or k >= len(logits):
-        return logits
-    return logits.masked_fill(logits < logits.topk(k).values[-1], _NEVER)
-
-
-def keep_top_p(logits: torch.Tensor, p: float) -> torch.Tensor:
-    """Keep the likeliest tokens, each as long as those before it have less than ``p`` together.
-
-    A few hundred candidates hold the nucleus as a rule; sorting all V is ten times the work.
+    CTRL (Keskar et al. 2019).
     """
-    if p == 1:
-        return logits
-    probs = logits.softmax(dim=0)
-    num_candidates = min(_FIRST_CANDIDATES, len(probs))
-    while True:
-        top = probs.topk(num_candidates)
-        total = top.values.cumsum(dim=0)
-        if total[-1] >= p or num_candidates == len(probs):
-            break
-        num_candidates = min(4 * num_candidates, len(probs))
-    kept = top.indices[(total - top.values) < p]
-    return torch.full_like(logits, _NEVER).scatter(0, kept, logits[kept])
+    rows = [row for row, s in enumerate(sequences) if s.params.repetition_penalty != 1]
+    if not rows:
+        return
+    chosen = [sequences[row] for row in rows]
+    contexts = np.empty((len(rows), max(sequence.num_tokens for sequence in chosen)), np.int64)
+    for context, sequence in zip(contexts, chosen, strict=True):
+        context[: sequence.num_tokens] = sequence.context_ids
+        context[sequence.num_tokens :] = sequence.prompt_ids[0]  # once more: nothing changes
+    ids = torch.from_numpy(contexts).to(logits.device)
+    penalties = logits.new_tensor([[s.params.repetition_penalty] for s in chosen])
+    scores = logits[rows].gather(1, ids)
+    scores = torch.where(scores < 0, scores * penalties, scores / penalties)
+    logits[torch.tensor(rows, device=logits.device)[:, None], ids] = scores
 
 
-def draw(logits: torch.Tensor, generator: torch.Generator) -> int:
-    """Draw a token with probability softmax(logits), from one uniform number.
+def ban_repeated_ngrams(row: Tensor, sequence: Sequence) -> None:
+    """Ban every token that would make an n-gram of context come twice; a size of 0 bans none."""
+    size = sequence.params.no_repeat_ngram
+    context = sequence.context_ids
+    if size == 0 or len(context) < size:
+        return
+    ngrams = np.lib.stride_tricks.sliding_window_view(context, size)  # (T - size + 1, size)
+    begun = context[len(context) - size + 1 :]  # (size - 1,)
+    repeats = ngrams[(ngrams[:, :-1] == begun).all(axis=1), -1]
+    row[torch.from_numpy(repeats.copy())] = _NEVER
 
-    Inverting the cumulative distribution costs one random number whatever the vocabulary, and
-    tiny differences of the logits rarely change the outcome.
+
+def ban(logits: Tensor, sequences: Listing[Sequence]) -> None:
+    """Make banned ids impossible, and the stop ids where a reply has not begun."""
+    for rules in {sequence.rules for sequence in sequences}:
+        rows = [row for row, s in enumerate(sequences) if s.rules == rules]
+        banned = _ids(rules.banned_ids)
+        if len(rows) == len(logits):
+            logits[:, banned] = _NEVER
+        else:
+            logits[torch.tensor(rows)[:, None], banned] = _NEVER
+        first = [row for row in rows if not sequences[row].output_ids]
+        logits[torch.tensor(first, dtype=torch.long)[:, None], _ids(rules.stop_ids)] = _NEVER
+
+
+def draw(scaled: Tensor, sequences: Listing[Sequence]) -> list[int]:
+    """Draw a token of each row of ``scaled`` (N, V), logits over temperature, at most 0.
+
+    Top-k keeps the k likeliest. Top-p keeps those, likeliest first, before which less than p has
+    gathered (Holtzman et al. 2020). Min-p keeps what has at least that share of the likeliest
+    one's probability (Nguyen et al. 2024). One uniform number inverts the cumulative distribution
+    of what is left, whatever the vocabulary.
     """
-    cumulative = logits.softmax(dim=0).cumsum(dim=0, dtype=torch.float64)
-    uniform = torch.rand(1, dtype=torch.float64, generator=generator)
+    size = scaled.shape[1]
+    drawn = [NO_TOKEN] * len(sequences)
+    # Which of equal logits come first depends on how many are looked at: that is each row's own
+    # affair, or a neighbour's top-k would choose among them.
+    waiting: dict[int, list[int]] = {}
+    for row, sequence in enumerate(sequences):
+        width = min(sequence.params.top_k or _FIRST_CANDIDATES, size)
+        waiting.setdefault(width, []).append(row)
+    while waiting:
+        width, rows = waiting.popitem()
+        rows.sort()
+        part = scaled if len(rows) == len(scaled) else scaled[rows]
+        found = _draw_among(part, [sequences[row] for row in rows], width)
+        for row, token_id in zip(rows, found, strict=True):
+            drawn[row] = token_id
+            if token_id == NO_TOKEN:
+                waiting.setdefault(min(4 * width, size), []).append(row)
+    return drawn
+
+
+def _draw_among(scaled: Tensor, sequences: Listing[Sequence], width: int) -> list[int]:
+    """Draw as ``draw`` does from the likeliest few; ``NO_TOKEN``: the nucleus holds more.
+
+    A few hundred hold it as a rule; sorting all V is ten times the work.
+    """
+    params, size = [sequence.params for sequence in sequences], scaled.shape[1]
+    limits = scaled.new_tensor([[min(p.top_k or size, size)] for p in params])
+    # 1 is off: compared as a number, rounding would drop the last few.
+    top_p = scaled.new_tensor([[p.top_p if p.top_p < 1 else torch.inf] for p in params])
+    min_p = scaled.new_tensor([[p.min_p] for p in params])
+    top = scaled.topk(width, dim=1)
+    weights = top.values.exp().masked_fill(_places(width, scaled.device) >= limits, 0)
+    whole = weights.sum(dim=1, keepdim=True)
+    is_whole = limits <= width
+    if not bool(is_whole.all()):
+        whole = torch.where(is_whole, whole, scaled.exp().sum(dim=1, keepdim=True))
+    gathered = weights.cumsum(dim=1)
+    is_enough: list[bool] = ((gathered[:, -1:] >= top_p * whole) | is_whole)[:, 0].tolist()
+    dropped = (gathered - weights >= top_p * whole) | (weights < min_p * weights[:, :1])
+    dropped[:, 0] = False
+    left = weights.double().masked_fill(dropped, 0).cumsum(dim=1)
+    uniform = [
+        float(torch.rand(1, dtype=torch.float64, generator=sequence.generator)) if enough else 0.0
+        for sequence, enough in zip(sequences, is_enough, strict=True)
+    ]
+    points = left[:, -1:] * left.new_tensor(uniform)[:, None]
     # ``right``: the first token whose cumulative probability exceeds the point, hence never one of
     # probability zero. The point is below the whole: ``uniform`` is at most 1 - 2**-53.
-    return int(torch.searchsorted(cumulative, uniform * cumulative[-1], right=True))
+    places = torch.searchsorted(left, points, right=True)
+    drawn: list[int] = top.indices.gather(1, places)[:, 0].tolist()
+    return [
+        token_id if enough else NO_TOKEN for token_id, enough in zip(drawn, is_enough, strict=True)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _ids(ids: frozenset[int]) -> Tensor:
+    return torch.tensor(sorted(ids), dtype=torch.long)
+
+
+@lru_cache(maxsize=8)
+def _places(width: int, device: torch.device) -> Tensor:
+    return torch.arange(width, device=device)

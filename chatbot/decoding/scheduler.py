@@ -1,4 +1,4 @@
-"""Who runs next: a bounded queue in front of a bounded number of slots."""
+"""Who runs next: a bounded queue in front of a bounded number of slots and rows."""
 
 from collections import deque
 
@@ -10,6 +10,8 @@ class Scheduler:
     """First come, first served; a request that got a slot keeps it to its end.
 
     Attributes:
+        num_slots: requests that run at once at most.
+        max_waiting: requests that wait at most.
         running: the requests that hold a slot, oldest first.
         waiting: the requests that wait for one, oldest first.
     """
@@ -45,13 +47,26 @@ class Scheduler:
             raise QueueFull(self.max_waiting)
         self.waiting.append(request)
 
-    def schedule(self) -> list[Request]:
-        """Fill free slots from the queue and return the requests of this step."""
+    def admit(self, *, num_rows: int, num_tokens: int) -> list[Request]:
+        """Give slots to the oldest that wait and return them.
+
+        Args:
+            num_rows: rows that are free; a request takes one for each of its sequences.
+            num_tokens: what their prompts may have together, so that those who run already do not
+                stall. A longer prompt comes alone.
+        """
+        admitted: list[Request] = []
         while self.waiting and len(self.running) < self.num_slots:
-            request = self.waiting.popleft()
+            request = self.waiting[0]
+            num_rows -= len(request.sequences)
+            num_tokens -= len(request.prompt_ids)
+            if num_rows < 0 or (num_tokens < 0 and admitted):
+                break
+            self.waiting.popleft()
             request.status = Status.RUNNING
             self.running.append(request)
-        return list(self.running)
+            admitted.append(request)
+        return admitted
 
     def remove(self, request: Request) -> None:
         """Free the request's slot or its place in the queue."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from chatbot.decoding.params import SamplingParams
 
@@ -33,6 +35,7 @@ class Sequence:
     Attributes:
         output_ids: the reply so far, without the stop id that ended it.
         stop_reason: ``None`` until it has ended.
+        row: where its keys and values lie; ``None`` before prefill and after the end.
     """
 
     def __init__(
@@ -46,10 +49,9 @@ class Sequence:
         self.number = number
         self.output_ids: list[int] = []
         self.stop_reason: StopReason | None = None
+        self.row: int | None = None
 
-    # Tensors are made when the engine first needs them: the event loop, which makes the
-    # sequence, runs no torch.
-
+    # Made when the engine first needs it: the event loop, which makes the sequence, runs no torch.
     @cached_property
     def generator(self) -> torch.Generator:
         """Its own source of randomness, so no neighbour changes what it draws."""
@@ -58,30 +60,34 @@ class Sequence:
         return torch.Generator().manual_seed(seed)
 
     @cached_property
-    def _context(self) -> torch.Tensor:
-        """Prompt, reply and room to grow, ``(max_length,)``: the penalties read it each step."""
-        room = [0] * self.params.max_new_tokens
-        return torch.tensor([*self.prompt_ids, *room])
+    def _context(self) -> NDArray[np.int64]:
+        """Prompt, reply and room to grow: the penalties read it each step."""
+        context = np.zeros(len(self.prompt_ids) + self.params.max_new_tokens, np.int64)
+        context[: len(self.prompt_ids)] = self.prompt_ids
+        return context
 
     @property
-    def context_ids(self) -> torch.Tensor:
-        """Prompt and reply so far, ``(T,)``, int64."""
-        return self._context[: len(self.prompt_ids) + len(self.output_ids)]
+    def context_ids(self) -> NDArray[np.int64]:
+        """Prompt and reply so far, ``(T,)``."""
+        return self._context[: self.num_tokens]
 
     @property
-    def forbidden_ids(self) -> list[int]:
-        """Ids that must not come next."""
-        first = () if self.output_ids else self.rules.stop_ids
-        return [*self.rules.banned_ids, *first]
+    def num_tokens(self) -> int:
+        """Tokens of prompt and reply so far."""
+        return len(self.prompt_ids) + len(self.output_ids)
 
-    @torch.inference_mode()  # the context may have been made in that mode
+    @property
+    def num_read(self) -> int:
+        """Tokens that the model has read once it runs: all but the newest of the reply."""
+        return self.num_tokens - 1 if self.output_ids else self.num_tokens
+
     def append(self, token_id: int) -> None:
         """Take the next token: it ends the reply or becomes part of it."""
         assert self.stop_reason is None, "a reply ends once"
         if token_id in self.rules.stop_ids:
             self.stop_reason = "stop"
             return
-        self._context[len(self.prompt_ids) + len(self.output_ids)] = token_id
+        self._context[self.num_tokens] = token_id
         self.output_ids.append(token_id)
         if len(self.output_ids) == self.params.max_new_tokens:
             self.stop_reason = "length"

@@ -1,86 +1,18 @@
-"""The one thread that owns the engine, and the streams that lead out of it."""
+"""The one thread that owns the engine."""
 
-import asyncio
 import logging
 import threading
+import time
 from collections import deque
 
+import torch
+
 from chatbot.decoding.engine import Engine
-from chatbot.decoding.request import FinishReason, Request
-from chatbot.errors import EngineStopped, GenerationFailed, QueueFull
+from chatbot.decoding.request import Request
+from chatbot.decoding.stream import TokenStream
+from chatbot.errors import EngineStopped, QueueFull
 
 logger = logging.getLogger(__name__)
-
-
-class TokenStream:
-    """The ids of one reply as they are made: ``async for token_id in stream``.
-
-    It belongs to the event loop that submitted the request. Iterating raises ``GenerationFailed``
-    or ``EngineStopped`` when the request ended so; after ``cancel`` the iteration just ends.
-    """
-
-    def __init__(self, worker: "Worker", request: Request) -> None:
-        self._worker = worker
-        self._request = request
-        self._loop = asyncio.get_running_loop()
-        self._items: asyncio.Queue[int | Exception | None] = asyncio.Queue()
-        self._num_delivered = 0  # of the engine's thread
-        self._has_ended = False
-        self.is_cancelled = False
-
-    @property
-    def finish_reason(self) -> FinishReason | None:
-        """How the request ended; ``None`` while it runs."""
-        return "cancelled" if self.is_cancelled else self._request.finish_reason
-
-    def __aiter__(self) -> "TokenStream":
-        return self
-
-    async def __anext__(self) -> int:
-        if self._has_ended:
-            raise StopAsyncIteration
-        try:
-            item = await self._items.get()
-        except asyncio.CancelledError:
-            self.cancel()
-            raise
-        if isinstance(item, int) and not self.is_cancelled:
-            return item
-        self._has_ended = True
-        if isinstance(item, Exception) and not self.is_cancelled:
-            raise item
-        raise StopAsyncIteration
-
-    def cancel(self) -> None:
-        """Stop the request; its slot is free within two steps. Idempotent."""
-        if not self._has_ended and not self.is_cancelled:
-            self.is_cancelled = True
-            self._items.put_nowait(None)  # wakes whoever waits for the next id
-            self._worker.cancel(self._request)
-
-    def deliver(self, error: Exception | None = None) -> None:
-        """Send what is new, and the end if it has come (the engine's thread calls this)."""
-        items: list[int | Exception | None] = []
-        items += self._request.output_ids[self._num_delivered :]
-        self._num_delivered += len(items)
-        if error is not None or self._request.is_finished:
-            items.append(error or self._failure())
-        try:
-            self._loop.call_soon_threadsafe(self._receive, items)
-        except RuntimeError:  # the loop is closed, so nobody listens
-            self._worker.cancel(self._request)
-
-    def _failure(self) -> GenerationFailed | None:
-        error = self._request.error
-        if error is None:
-            return None
-        failure = GenerationFailed("模型在回答时出错；请再试一次，若总是这样请查看日志")
-        failure.__cause__ = error
-        return failure
-
-    def _receive(self, items: list[int | Exception | None]) -> None:
-        for item in items:
-            self._items.put_nowait(item)
 
 
 class Worker:
@@ -89,12 +21,15 @@ class Worker:
     ``submit`` and ``cancel`` leave orders that the thread takes between two steps.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, num_threads: int | None = None) -> None:
+        """Start the thread; the model computes on ``num_threads`` cores, if that is given."""
         self._engine = engine
+        self._num_threads = num_threads
         self._streams: dict[Request, TokenStream] = {}
         self._to_add: deque[Request] = deque()
         self._to_cancel: deque[Request] = deque()
         self._is_closing = False
+        self._step_began: float | None = None
         self._orders = threading.Condition()  # guards all of the above but the engine
         self._thread = threading.Thread(target=self._work, name="decoding", daemon=True)
         self._thread.start()
@@ -104,6 +39,15 @@ class Worker:
         """Requests that were submitted and have not ended."""
         return len(self._streams)
 
+    @property
+    def last_step_age(self) -> float:
+        """Seconds that the step under way has taken so far; 0 between steps.
+
+        One that grows and grows is the sign of a model that hangs.
+        """
+        began = self._step_began
+        return 0.0 if began is None else time.monotonic() - began
+
     def submit(self, request: Request) -> TokenStream:
         """Hand a request over, from a running event loop; returns at once.
 
@@ -111,7 +55,7 @@ class Worker:
             QueueFull: all slots are taken and as many wait as may.
             EngineStopped: the worker is closed.
         """
-        stream = TokenStream(self, request)
+        stream = TokenStream(request, self.cancel)
         scheduler = self._engine.scheduler
         with self._orders:
             if self._is_closing:
@@ -137,6 +81,8 @@ class Worker:
         self._thread.join()
 
     def _work(self) -> None:
+        if self._num_threads is not None:
+            torch.set_num_threads(self._num_threads)
         try:
             while self._take_orders():
                 self._deliver(self._step())
@@ -149,10 +95,13 @@ class Worker:
                 stream.deliver(EngineStopped())
 
     def _step(self) -> list[Request]:
+        self._step_began = time.monotonic()
         try:
             return self._engine.step()
         except Exception as error:
             return self._engine.fail_all(error)
+        finally:
+            self._step_began = None
 
     def _take_orders(self) -> bool:
         """Wait until a step has work to do; return False when closing instead."""

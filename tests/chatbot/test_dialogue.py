@@ -44,9 +44,30 @@ def test_a_prompt_keeps_the_newest_whole_turns_that_fit(
     assert prompt.history_used % 2 == 0
     kept = encoder.encode_utterances(history[prompt.history_dropped :])
     assert prompt.ids == encoder.join([*kept, message_ids])
-    if prompt.history_dropped:  # the turn before would not have fitted
-        turn = history[prompt.history_dropped - 2 : prompt.history_dropped]
-        assert len(prompt.ids) + sum(map(len, encoder.encode_utterances(turn))) + 2 > budget
+    sizes = [len(ids) + 1 for ids in encoder.encode_utterances(history)]
+    turns = [sum(sizes[start : start + 2]) for start in range(0, len(sizes), 2)]
+    dropped = turns[: prompt.history_dropped // 2]
+    surplus = sum(turns) - room
+    assert bool(dropped) == (surplus > 0)
+    if dropped:  # no turn more than brings it to a quarter of the budget, or the surplus
+        step = max(budget // 4, 1)
+        assert sum(dropped[:-1]) < -(-surplus // step) * step
+    if turns and turns[-1] <= room:
+        assert prompt.history_used, "the newest turn is kept when it fits"
+
+
+def test_most_prompts_of_a_long_conversation_begin_like_the_one_before(
+    encoder: DialogueEncoder,
+) -> None:
+    history: list[str] = []
+    prompts: list[list[int]] = []
+    (message,) = encoder.encode_utterances(["今天吃什么好呢"])
+    for turn in range(40):
+        prompts.append(encoder.encode_prompt(history, message, 192).ids)
+        history += ["今天吃什么好呢", f"第{turn}回吃面吧。"]
+    grown = [new[: len(old)] == old for old, new in pairwise(prompts)]
+    assert len(prompts[-1]) > 192 // 2
+    assert sum(grown) >= 0.7 * len(grown)
 
 
 lengths = st.lists(st.integers(0, 30), max_size=20)

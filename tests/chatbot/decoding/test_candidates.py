@@ -7,13 +7,15 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from chatbot.decoding.engine import Engine
-from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.ranking import RankingWeights
+from chatbot.decoding.params import Precision, SamplingParams
+from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
 from chatbot.decoding.request import Proposal, Request
-from chatbot.decoding.runner import ModelRunner
-from chatbot.decoding.sequence import TokenRules
+from chatbot.decoding.sampling import sample
+from chatbot.decoding.sequence import Sequence, TokenRules
 
+Ids = tuple[int, ...]
 MakeRequest = Callable[..., Request]
+RandomPrompts = Callable[..., list[Ids]]
 SEP = 3
 PROMPT = (2, 10, 11, 12, SEP)
 LIKELIEST = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=0)
@@ -26,11 +28,11 @@ def run(engine: Engine, request: Request) -> Request:
 
 @pytest.fixture
 def one_stop() -> TokenRules:
-    """Few stop ids and one of them real, so that scores can be checked by hand."""
+    """One stop id, so that scores can be checked by hand."""
     return TokenRules(stop_ids=frozenset({SEP}), banned_ids=frozenset({0, 1, 2, 4}))
 
 
-def reference_log_prob(model: GPT2LMHeadModel, prefix: list[int], reply: list[int]) -> float:
+def reference_log_prob(model: GPT2LMHeadModel, prefix: Ids, reply: Ids) -> float:
     """Log P of a reply behind a prefix, from one plain forward pass."""
     with torch.no_grad():
         log_probs = model(torch.tensor([[*prefix, *reply]])).logits[0].log_softmax(dim=-1)
@@ -38,66 +40,56 @@ def reference_log_prob(model: GPT2LMHeadModel, prefix: list[int], reply: list[in
     return sum(float(log_probs[place, ids]) for place, ids in zip(places, reply, strict=True))
 
 
-def test_log_probs_are_those_of_a_plain_forward_pass(
-    model: GPT2LMHeadModel, make_request: MakeRequest
-) -> None:
-    runner = ModelRunner(model)
-    request = make_request(PROMPT, candidates=2, temperature=1.0)
-    runner.run([request])
-    replies = [[20, 21, 22, SEP], [40], [50, 51]]
-    likely = runner.log_probs(replies, PROMPT[-1], request.prompt_cache)
-    alone = runner.log_probs(replies, PROMPT[0], None)
-    expected = [reference_log_prob(model, list(PROMPT), reply) for reply in replies]
-    assert likely == pytest.approx(expected, abs=1e-4)
-    expected = [reference_log_prob(model, [2], reply) for reply in replies]
-    assert alone == pytest.approx(expected, abs=1e-4)
-    assert request.prompt_cache is not None
-    assert request.prompt_cache.num_tokens == len(PROMPT)  # it was not touched
+def scored(model: GPT2LMHeadModel, ids: Ids, has_stop: bool, prior: float = 0.0) -> Scored:
+    whole = (*ids, SEP) if has_stop else ids
+    likely, alone = (reference_log_prob(model, prefix, whole) for prefix in (PROMPT, PROMPT[:1]))
+    return Scored(ids, has_stop, likely, alone, prior)
 
 
 def test_the_first_candidate_is_the_reply_without_candidates(
     model: GPT2LMHeadModel, rules: TokenRules
 ) -> None:
     params = {"temperature": 1.0, "seed": 5, "max_new_tokens": 16}
-    (alone,) = Engine(model).generate([PROMPT], SamplingParams(**params), rules)
-    request = run(Engine(model), Request(PROMPT, SamplingParams(**params, candidates=6), rules))
+    engine = Engine(model, precision="float32")
+    (alone,) = engine.generate([PROMPT], SamplingParams(**params), rules)
+    request = run(engine, Request(PROMPT, SamplingParams(**params, candidates=6), rules))
     replies = [sequence.output_ids for sequence in request.sequences]
     assert replies[0] == alone
     assert len({tuple(reply) for reply in replies}) > 3
-    for number, reply in enumerate(replies):  # rows that ended early took their caches along
-        check_sampled_alone(model, request, number, reply)
+    for number, reply in enumerate(replies):  # rows that ended early took others' places
+        assert reply == sampled_alone(model, request, number)
 
 
-def check_sampled_alone(
-    model: GPT2LMHeadModel, request: Request, number: int, reply: list[int]
-) -> None:
+def sampled_alone(model: GPT2LMHeadModel, request: Request, number: int) -> list[int]:
     """Sample a candidate again behind whole forward passes, without any cache."""
-    from chatbot.decoding.sampling import sample
-    from chatbot.decoding.sequence import Sequence
-
     twin = Sequence(request.prompt_ids, request.params, request.rules, number)
     while twin.stop_reason is None:
         with torch.no_grad():
-            twin.append(sample(model(twin.context_ids[None]).logits[0, -1], twin))
-    assert twin.output_ids == reply
+            logits = model(torch.from_numpy(twin.context_ids)[None]).logits[:, -1]
+        twin.append(*sample(logits, [twin]))
+    return twin.output_ids
 
 
-def test_the_likeliest_is_chosen_when_nothing_else_counts(
-    model: GPT2LMHeadModel, one_stop: TokenRules
+@pytest.mark.parametrize("weights", [LIKELIEST, RankingWeights()], ids=["likeliest", "default"])
+def test_the_best_by_plain_forward_passes_is_chosen(
+    model: GPT2LMHeadModel, one_stop: TokenRules, weights: RankingWeights
 ) -> None:
-    params = SamplingParams(temperature=1.5, seed=1, candidates=8, max_new_tokens=12)
-    request = run(Engine(model, weights=LIKELIEST), Request(PROMPT, params, one_stop))
-
-    def worth(index: int) -> float:
-        sequence = request.sequences[index]
-        stop = [SEP] if sequence.stop_reason == "stop" else []
-        whole = [*sequence.output_ids, *stop]
-        return reference_log_prob(model, list(PROMPT), whole) / len(whole)
-
-    best = max(range(8), key=worth)
-    assert request.output_ids == request.sequences[best].output_ids
-    assert request.finish_reason == request.sequences[best].stop_reason
-    assert request.cache is request.prompt_cache is None
+    for seed in range(12):
+        params = SamplingParams(temperature=1.5, seed=seed, candidates=8, max_new_tokens=12)
+        proposals = (Proposal((20, 21, 22), 0.3), Proposal((23,), 0.0))
+        engine = Engine(model, precision="float32", weights=weights)
+        request = run(engine, Request(PROMPT, params, one_stop, proposals=proposals))
+        replies = [
+            scored(model, tuple(sequence.output_ids), sequence.stop_reason == "stop")
+            for sequence in request.sequences
+        ]
+        replies += [scored(model, item.ids, True, item.prior) for item in proposals]
+        utterances = split_utterances(PROMPT, one_stop.stop_ids)
+        best = replies[rank(replies, utterances, weights)[0]]
+        assert request.output_ids == list(best.ids)
+        assert request.finish_reason == ("stop" if best.has_stop else "length")
+        assert request.prompt is None
+        assert engine.runner.rows == []
 
 
 def test_a_proposal_is_ranked_beside_them_and_may_win(
@@ -113,6 +105,19 @@ def test_a_proposal_is_ranked_beside_them_and_may_win(
     assert request.output_ids in [sequence.output_ids for sequence in request.sequences]
 
 
+def test_a_proposal_that_was_sampled_too_counts_once_with_its_prior(
+    model: GPT2LMHeadModel, make_request: MakeRequest, rules: TokenRules
+) -> None:
+    (greedy,) = Engine(model).complete([make_request(PROMPT)])
+    (cut,) = Engine(model).complete([make_request(PROMPT, max_new_tokens=3)])
+    params = SamplingParams(temperature=0, repetition_penalty=1, top_p=1, max_new_tokens=3)
+    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
+    proposals = (Proposal(tuple(cut), 1.0), Proposal((20,), 0.5))
+    request = run(Engine(model, weights=sure), Request(PROMPT, params, rules, proposals=proposals))
+    assert greedy[:3] == cut
+    assert (request.output_ids, request.finish_reason) == (cut, "stop")  # as it was proposed
+
+
 def test_only_an_accepted_reply_is_chosen_if_there_is_one(
     model: GPT2LMHeadModel, rules: TokenRules
 ) -> None:
@@ -126,11 +131,21 @@ def test_only_an_accepted_reply_is_chosen_if_there_is_one(
     assert strict.output_ids == best
 
 
-def test_same_seed_same_choice_beside_others(model: GPT2LMHeadModel, rules: TokenRules) -> None:
+@pytest.mark.parametrize("precision", ["float32", "int8", "bfloat16"])
+def test_same_seed_same_choice_beside_others(
+    model: GPT2LMHeadModel,
+    rules: TokenRules,
+    random_prompts: RandomPrompts,
+    precision: Precision,
+) -> None:
     params = SamplingParams(temperature=1.2, seed=9, candidates=4, max_new_tokens=16)
-    prompts = [(2, *range(10, 10 + n), SEP) for n in range(1, 7)]
-    alone = [Engine(model).generate([prompt], params, rules)[0] for prompt in prompts]
-    assert Engine(model, num_slots=4).generate(prompts, params, rules) == alone
+    prompts = random_prompts(6)
+    alone = [
+        Engine(model, precision=precision).generate([prompt], params, rules)[0]
+        for prompt in prompts
+    ]
+    engine = Engine(model, num_slots=4, precision=precision)
+    assert engine.generate(prompts, params, rules) == alone
 
 
 def test_a_proposal_must_fit_the_positions(model: GPT2LMHeadModel, rules: TokenRules) -> None:
@@ -138,3 +153,29 @@ def test_a_proposal_must_fit_the_positions(model: GPT2LMHeadModel, rules: TokenR
     long = Proposal(tuple([20] * 70), 1.0)
     with pytest.raises(ValueError, match="positions"):
         Engine(model).add(Request(PROMPT, params, rules, proposals=(long,)))
+
+
+def test_a_proposal_may_fill_the_positions(model: GPT2LMHeadModel, rules: TokenRules) -> None:
+    params = SamplingParams(max_new_tokens=4, candidates=2, seed=0)
+    whole = Proposal(tuple([20] * (64 - len(PROMPT))), 1000.0)
+    request = run(Engine(model), Request(PROMPT, params, rules, proposals=(whole,)))
+    assert request.output_ids == list(whole.ids)
+
+
+def test_more_rows_than_the_cache_has_are_taken_in_turns(
+    model: GPT2LMHeadModel, rules: TokenRules, random_prompts: RandomPrompts
+) -> None:
+    params = SamplingParams(temperature=1.2, seed=9, candidates=7, max_new_tokens=8)
+    prompts = random_prompts(5)
+    engine = Engine(model, num_slots=5, precision="float32", cache_bytes=0)
+    assert engine.runner.num_rows == 16
+    requests = [Request(prompt, params, rules) for prompt in prompts]
+    for request in requests:
+        engine.add(request)
+    engine.step()
+    assert len(engine.runner.rows) == 14
+    while not engine.is_idle:
+        engine.step()
+        assert len(engine.runner.rows) <= 16
+    plenty = Engine(model, num_slots=5, precision="float32")
+    assert [request.output_ids for request in requests] == plenty.generate(prompts, params, rules)

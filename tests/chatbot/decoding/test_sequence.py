@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -34,19 +35,30 @@ def test_the_length_limit_ends_it() -> None:
     assert (sequence.output_ids, sequence.stop_reason) == ([7, 8], "length")
 
 
+def test_the_last_token_allowed_may_be_a_stop_id() -> None:
+    sequence = make(max_new_tokens=2)
+    sequence.append(7)
+    sequence.append(3)
+    assert (sequence.output_ids, sequence.stop_reason) == ([7], "stop")
+
+
 def test_context_holds_prompt_and_reply() -> None:
     sequence = make()
     assert sequence.context_ids.tolist() == [2, 9, 3]
-    sequence.append(7)
-    assert sequence.context_ids.tolist() == [2, 9, 3, 7]
-    assert sequence.context_ids.dtype == torch.long
+    for token_id in (7, 8, 9):
+        sequence.append(token_id)
+    assert sequence.context_ids.tolist() == [2, 9, 3, 7, 8, 9]
+    assert sequence.context_ids.dtype == np.int64
+    assert sequence.num_tokens == 6
 
 
-def test_only_the_first_token_must_not_stop() -> None:
+def test_the_model_has_read_all_but_the_newest_token() -> None:
     sequence = make()
-    assert sorted(sequence.forbidden_ids) == [0, 3]
+    assert sequence.num_read == 3  # once the prompt is read, which gives the first token
     sequence.append(7)
-    assert sequence.forbidden_ids == [0]
+    assert sequence.num_read == 3
+    sequence.append(8)
+    assert sequence.num_read == 4
 
 
 def test_each_number_draws_its_own_stream_of_the_seed() -> None:
@@ -59,4 +71,4 @@ def test_each_number_draws_its_own_stream_of_the_seed() -> None:
 def test_making_one_runs_no_torch() -> None:
     """The event loop makes sequences; tensors come with the engine's first step."""
     held = [type(value) for value in vars(make()).values()]
-    assert not {torch.Tensor, torch.Generator} & set(held)
+    assert not {torch.Tensor, torch.Generator, np.ndarray} & set(held)
