@@ -1,34 +1,27 @@
 """The phrases that may not come in or go out, and the innocent contexts that excuse them.
 
-Files of a lexicon folder (UTF-8, one phrase a line, ``#`` begins a comment):
-
-``<category>.txt``   blocked phrases
-``allow.txt``        contexts in which a blocked phrase means something else
-
-A line ``< phrase`` holds for what the person writes only, ``> phrase`` for what the bot says only, a
-bare one for both.
-
-A found phrase does not count when it lies inside an allowed context, or begins inside one that
-began before it: 干活 excuses 干 in 干活, and 体操 excuses 操妈 in 体操妈妈也会, because a reader
-has taken 操 with 体 already. A context must be written without separators: 好痛 死了算了 is not
-痛死了. Latin phrases count as whole words only.
+How files are written: see ``entries``. A found phrase does not count when it lies inside an allowed
+context, or begins inside one that began before it: 干活 excuses 干 in 干活, and 体操 excuses 操妈 in
+体操妈妈也会, because a reader has taken 操 with 体 already; 才不想 excuses 想死 in 才不想死. Outside
+the phrase a context must be written without separators: 好痛 死了算了 is not 痛死了, but 路口 交警 is
+路口. Latin phrases count as whole words only.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import ahocorasick
 
-from chatbot.safety.normalise import BREAK, Normalised, normalise
+from chatbot.safety.entries import KINDS, Category, Entry, Side, read_entries
+from chatbot.safety.normalise import Normalised
 
-Category = Literal["insult", "obscenity", "hate", "self_harm", "illegal", "personal_data"]
-Side = Literal["input", "output"]
-CATEGORIES: tuple[Category, ...] = get_args(Category)
-_MARKS: dict[str, tuple[Side, ...]] = {"<": ("input",), ">": ("output",)}
-_FOLDER = Path(__file__).parent / "lexicon"
+SHIPPED_LEXICON = Path(__file__).parent / "lexicon"
+
+Blocked = dict[Side, dict[str, Category]]
+Allowed = dict[Side, set[str]]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +41,37 @@ class Lexicon:
         allowed: for each side, normalised contexts.
     """
 
-    def __init__(
-        self, blocked: dict[Side, dict[str, Category]], allowed: dict[Side, set[str]]
-    ) -> None:
+    def __init__(self, blocked: Blocked, allowed: Allowed) -> None:
         self.blocked = blocked
         self.allowed = allowed
         self._blocked = {side: _automaton(phrases) for side, phrases in blocked.items()}
         self._allowed = {side: _automaton(contexts) for side, contexts in allowed.items()}
 
     @classmethod
-    @cache
-    def default(cls) -> "Lexicon":
-        """Return the project's own lexicon, read once."""
-        return cls.load(_FOLDER)
+    def load(cls, *sources: Path) -> "Lexicon":
+        """Read folders or files.
 
-    @classmethod
-    def load(cls, folder: Path) -> "Lexicon":
-        """Read a lexicon folder; categories without a file are empty.
+        A phrase that stands in two categories belongs to the graver one, or to that of the later
+        source; an evasion of a phrase never outdoes what was written.
 
         Raises:
-            ValueError: a phrase normalises to nothing, spans two clauses, or stands in two
-                categories of one side; names file and line.
+            LexiconError: a source is missing, or a line cannot be understood; names file and line.
         """
-        blocked: dict[Side, dict[str, Category]] = {"input": {}, "output": {}}
-        for category in CATEGORIES:
-            for where, sides, phrase in _read(folder / f"{category}.txt"):
-                for side in sides:
-                    if blocked[side].setdefault(phrase, category) != category:
-                        other = blocked[side][phrase]
-                        raise ValueError(f"{where}: {phrase!r} is in {other}.txt already")
-        allowed: dict[Side, set[str]] = {"input": set(), "output": set()}
-        for _, sides, context in _read(folder / "allow.txt"):
-            for side in sides:
-                allowed[side].add(context)
+        blocked: Blocked = {"input": {}, "output": {}}
+        allowed: Allowed = {"input": set(), "output": set()}
+        lists: dict[str, list[str]] = {}
+        for source in sources:
+            entries = sorted(read_entries(source, lists), key=_gravity)
+            for side in blocked:
+                held = [entry for entry in entries if side in entry.sides]
+                for entry in held:
+                    if entry.kind == "allow":
+                        allowed[side] |= entry.phrases | entry.respelled
+                    else:
+                        blocked[side] |= dict.fromkeys(entry.respelled, entry.kind)
+                for entry in held:
+                    if entry.kind != "allow":
+                        blocked[side] |= dict.fromkeys(entry.phrases, entry.kind)
         return cls(blocked, allowed)
 
     def search(self, text: Normalised, side: Side) -> list[Match]:
@@ -88,12 +79,12 @@ class Lexicon:
         found = list(self._find(text, side))
         if not found:
             return []
-        contexts = [
-            (start, end)
-            for start, end, _ in _occurrences(self._allowed[side], text.text)
-            if text.is_unbroken(start, end)
+        contexts = [(start, end) for start, end, _ in _occurrences(self._allowed[side], text.text)]
+        return [
+            match
+            for match in found
+            if not any(excuses(context, match, text.is_adjacent) for context in contexts)
         ]
-        return [match for match in found if not is_excused(match, contexts)]
 
     def begins_blocked(self, piece: str, side: Side) -> bool:
         """Whether some blocked phrase begins with (or is) ``piece``."""
@@ -109,12 +100,23 @@ class Lexicon:
                 yield Match(start, end, self.blocked[side][phrase])
 
 
-def is_excused(match: Match, contexts: list[tuple[int, int]]) -> bool:
+def excuses(context: Span, match: Match, is_adjacent: Callable[[int], bool]) -> bool:
     """Whether an allowed context at (start, end) makes ``match`` innocent."""
-    return any(
-        (start <= match.start and match.end <= end) or start < match.start < end
-        for start, end in contexts
+    start, end = context
+    covers = start <= match.start and match.end <= end
+    return (covers or start < match.start < end) and is_unbroken(context, match, is_adjacent)
+
+
+def is_unbroken(context: Span, match: Match, is_adjacent: Callable[[int], bool]) -> bool:
+    """Whether no separator stands in the context, other than inside ``match``."""
+    start, end = context
+    return all(
+        match.start < index < match.end or is_adjacent(index) for index in range(start + 1, end)
     )
+
+
+def _gravity(entry: Entry) -> int:
+    return -KINDS.index(entry.kind)
 
 
 def _automaton(phrases: Iterable[str]) -> Any:
@@ -130,18 +132,3 @@ def _occurrences(automaton: Any, text: str) -> Iterator[tuple[int, int, str]]:
         return
     for last, phrase in automaton.iter(text):
         yield last + 1 - len(phrase), last + 1, phrase
-
-
-def _read(path: Path) -> Iterator[tuple[str, tuple[Side, ...], str]]:
-    if not path.is_file():
-        return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        entry = line.partition("#")[0].strip()
-        if not entry:
-            continue
-        where = f"{path}:{number}"
-        sides = _MARKS.get(entry[0], get_args(Side))
-        phrase = normalise(entry.removeprefix("<").removeprefix(">")).text
-        if not phrase or BREAK in phrase:
-            raise ValueError(f"{where}: {entry!r} is no phrase: letters of one clause are needed")
-        yield where, sides, phrase

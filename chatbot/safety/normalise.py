@@ -4,7 +4,7 @@ Each character is folded for itself, without looking at its neighbours, so that 
 normalised piece by piece as it streams and gives the same result as in one go:
 
 - NFKC and case folding (ｓｂ → sb, ㊙ → 秘), traditional → simplified (OpenCC's t2s, one
-  character at a time);
+  character at a time), look-alikes and animals (Cyrillic ѕ → s, 🐴 → 马);
 - zero-width characters, combining marks and variation selectors vanish;
 - spaces, symbols and emoji between characters vanish too (傻 逼, 傻.逼), but the marks that end a
   clause (，。！？…) become one space, so that no phrase is found across two clauses;
@@ -12,6 +12,7 @@ normalised piece by piece as it streams and gives the same result as in one go:
   makes another word (妈妈 is not 妈, and Niger is a country).
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -22,9 +23,22 @@ Offsets = list[tuple[int, int]] | tuple[tuple[int, int], ...]
 BREAK = " "
 _SEPARATOR = "\0"
 _CLAUSE_MARKS = frozenset("\n\r，。！？；：、…,!?;:｡､﹐﹑﹔﹕﹖﹗‼⁇⁈⁉︰︙⋯")
-_STROKES = frozenset("丶丨丿亅")  # Letters to Unicode, but written as separators: 傻丶逼.
+_STROKES = frozenset("丶丨丿亅乀乁乄灬")  # Letters to Unicode, but written as separators: 傻丶逼.
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5")  # Letters without a glyph.
-_VARIANTS = str.maketrans("妳儍牠砲屄", "你傻它炮逼")  # Spellings that t2s leaves alone.
+# Characters that are read as others: spellings that t2s leaves alone, radicals that NFKC does,
+# pictures that stand for their names, letters that look Latin, and Latin ones in boxes and flags.
+_READ_AS: dict[int, str | int] = str.maketrans(
+    "妳伱沵莪儍牠砲屄偪毴肏婬疍の⺅⺘⺡⺨⺼⻌艸ьㄅ🐴🐎🐶🐕🐷🐖🐽🐔💩🥚🐢👴🔫💊🔪📦"
+    + "аеіјѕорсухԁһкмтнвγαορτικν",
+    "你你你我傻它炮逼逼逼操淫蛋的亻扌氵犭月辶草bb马马狗狗猪猪猪鸡屎蛋龟爷枪药刀盒"
+    + "aeijsopcyxdhkmthbyaoptikv",
+) | str.maketrans({"🤡": "小丑", "💣": "炸弹"})
+_READ_AS |= {
+    start + place: chr(ord("a") + place)
+    for start in (0x1F150, 0x1F170, 0x1F1E6)  # 🅐, 🅰, 🇦
+    for place in range(26)
+}
+_REPEATED_OR_APART = re.compile(rf"(.)\1|{_SEPARATOR}")
 _DOUBLING = frozenset("妈爸爷奶姐妹哥弟叔姑舅姨婆公太宝狗g")
 
 
@@ -49,9 +63,9 @@ class Normalised:
         """Whether a Latin letter or digit continues the word or number before it."""
         return is_joined(self.text, self.offsets, index)
 
-    def is_unbroken(self, start: int, end: int) -> bool:
-        """Whether ``text[start:end]`` was written without separators inside."""
-        return all(is_adjacent(self.offsets, index) for index in range(start + 1, end))
+    def is_adjacent(self, index: int) -> bool:
+        """Whether nothing that separates stands before ``text[index]``."""
+        return is_adjacent(self.offsets, index)
 
 
 @dataclass(slots=True)
@@ -108,6 +122,12 @@ def normalise(text: str) -> Normalised:
     return Normalised("".join(normaliser.text), tuple(normaliser.offsets))
 
 
+def normal_form(phrase: str) -> str:
+    """Return ``normalise(phrase).text``; quick for a phrase that is in that spelling already."""
+    is_plain = all(fold(char) == char for char in phrase) and not _REPEATED_OR_APART.search(phrase)
+    return phrase if is_plain else normalise(phrase).text
+
+
 def is_word_char(letter: str) -> bool:
     """Whether ``letter`` is one that forms words without visible borders: a-z or 0-9."""
     return letter.isascii() and letter.isalnum()
@@ -135,7 +155,7 @@ def fold(char: str) -> str:
         return BREAK
     if char in _STROKES:
         return _SEPARATOR
-    folded = unicodedata.normalize("NFKC", char).casefold()
+    folded = unicodedata.normalize("NFKC", char).casefold().translate(_READ_AS)
     letters = unicodedata.normalize("NFD", folded)
     kept = "".join(_keep(letter) for letter in letters)
     kept = unicodedata.normalize("NFC", kept)
@@ -158,7 +178,7 @@ def _keep(letter: str) -> str:
 def _simplify(letter: str) -> str:
     if letter < "\u2e80":
         return letter
-    return str(_converter().convert(letter)).translate(_VARIANTS)
+    return str(_converter().convert(letter))
 
 
 @cache

@@ -1,6 +1,6 @@
 """What 小闲 says when the guard steps in, by what came in, the gravest first."""
 
-from chatbot.safety.lexicon import Category
+from chatbot.safety.entries import Category
 
 REPLIES: dict[Category, tuple[str, ...]] = {
     "self_harm": (
@@ -33,3 +33,15 @@ REPLIES: dict[Category, tuple[str, ...]] = {
     ),
 }
 FALLBACK = "刚才那句没想好，我咽回去了。咱换个话头，你今天过得怎么样？"
+
+# Offered to the model beside its own when it is insulted.
+RETORTS = (
+    "骂得挺有节奏，你今天是不是不太顺？",
+    "火气不小呀，谁惹你了？说来我听听。",
+    "这句我收下了，不还嘴。你遇上什么烦心事了？",
+    "我没有脸皮，骂了也不疼。倒是你，怎么气成这样？",
+    "行，骂出来舒服点没？要不要说说怎么了？",
+    "你先消消气，我给你搬个小板凳，慢慢说。",
+    "我当你是在练嗓子，练完了聊点别的？",
+    "好大的火，隔着屏幕都烤着我了。出什么事了？",
+)

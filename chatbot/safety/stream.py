@@ -4,7 +4,9 @@ The reply is read one character at a time, however it arrives, so the pieces mak
 what leaves or to the verdict.
 """
 
-from chatbot.safety.lexicon import Lexicon, Match, is_excused
+from collections.abc import Callable
+
+from chatbot.safety.lexicon import Lexicon, Match, Span, excuses, is_unbroken
 from chatbot.safety.normalise import Normaliser, is_adjacent, is_joined, is_word_char
 
 
@@ -24,7 +26,7 @@ class OutputFilter:
         self._size = 0  # normalised characters read
         self._open_blocked: list[int] = []  # where the ends start that begin a blocked phrase
         self._open_allowed: list[int] = []  # where the ends start that begin an allowed context
-        self._contexts: list[tuple[int, int]] = []  # allowed contexts found
+        self._contexts: list[Span] = []  # allowed contexts found
         self._pending: list[Match] = []  # blocked phrases found, perhaps excused by what follows
 
     def feed(self, piece: str) -> str:
@@ -53,8 +55,6 @@ class OutputFilter:
         last = self._size - 1
         if not self._is_joined(last):
             self._open_blocked.append(last)
-        if not is_adjacent(self._normaliser.offsets, last):
-            self._open_allowed.clear()  # A context is written without separators.
         self._open_allowed.append(last)
         self._open_blocked = [
             start
@@ -86,15 +86,21 @@ class OutputFilter:
 
     def _is_innocent(self, match: Match) -> bool:
         goes_on = match.end < self._size and self._is_joined(match.end)
-        return goes_on or is_excused(match, self._contexts)
+        return goes_on or any(excuses(c, match, self._is_adjacent) for c in self._contexts)
 
     def _may_be_excused(self, match: Match) -> bool:
         if match.end == self._size and is_word_char(self._normaliser.text[match.end - 1]):
             return True  # The word may go on.
-        return any(start <= match.start for start in self._open_allowed)
+        return any(
+            start <= match.start and is_unbroken((start, self._size), match, self._is_adjacent)
+            for start in self._open_allowed
+        )
 
     def _is_joined(self, index: int) -> bool:
         return is_joined(self._normaliser.text, self._normaliser.offsets, index)
+
+    def _is_adjacent(self, index: int) -> bool:
+        return is_adjacent(self._normaliser.offsets, index)
 
     def _piece(self, start: int) -> str:
         return "".join(self._normaliser.text[start : self._size])
@@ -105,3 +111,26 @@ class OutputFilter:
         piece = "".join(self._original[self._released : end])
         self._released = max(self._released, end)
         return piece
+
+
+class HoldingFilter:
+    """Holds a reply back until it is whole, and then lets all of it pass or nothing."""
+
+    def __init__(self, words: OutputFilter, may_leave: Callable[[str], bool]) -> None:
+        """Stop early at what ``words`` stops; ask ``may_leave`` about the whole reply."""
+        self.tripped = False
+        self._words = words
+        self._may_leave = may_leave
+        self._text = ""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece of the reply; nothing leaves yet."""
+        self._text += self._words.feed(piece)
+        self.tripped = self._words.tripped
+        return ""
+
+    def finish(self) -> str:
+        """Take the end of the reply; return it whole, or nothing."""
+        self._text += self._words.finish()
+        self.tripped = self._words.tripped or not self._may_leave(self._text)
+        return "" if self.tripped else self._text

@@ -14,12 +14,14 @@ from rich.progress import (
 )
 
 from chatbot.checkpoint import WEIGHTS
+from chatbot.safety.guard import Guard
 from training.report.card import Subject
 from training.report.config import ReportConfig
 from training.report.examination import Examination, Material, examine
 from training.report.files import Setting, require_unrated, write_files
 from training.report.markdown import shown
 from training.report.material import gather
+from training.report.safety import SafetyFigures, measure_safety
 from training.respond import Responder
 
 REPORTS = Path("runs/report")
@@ -48,7 +50,9 @@ def write_report(config: ReportConfig) -> Path:
             label: Subject(facts=_facts(folder, responder), examination=found[label])
             for label, folder, responder in zip(labels, folders, responders, strict=True)
         }
-    write_files(out, subjects, material, settings=_settings(config, material), seed=config.seed)
+        safety = _safety(responders[0].bot.guard, material)
+    settings = _settings(config, material)
+    write_files(out, subjects, material, safety=safety, settings=settings, seed=config.seed)
     return out
 
 
@@ -75,6 +79,14 @@ def _examine(
 
             found[label] = examine(responder, material, seed=seed, tell=tell)
     return found
+
+
+def _safety(guard: Guard, material: Material) -> dict[str, SafetyFigures]:
+    """Return the figures of the words alone and, where there is a classifier, of both."""
+    guards = {"只用词表": guard.without_classifier()}
+    if guard.has_classifier:
+        guards["词表加分类器"] = guard
+    return {name: measure_safety(item, material.safety) for name, item in guards.items()}
 
 
 def _facts(folder: Path, responder: Responder) -> dict[str, str]:

@@ -12,6 +12,8 @@ from training.metrics.replies import ReplyFigures
 from training.report.examination import Examination, Material
 from training.report.likelihood import Likelihood
 from training.report.markdown import NOTHING, interval, number, percent, table
+from training.report.safety import SafetyFigures
+from training.report.safety_card import safety_section
 
 _WRITTEN = "语料里的原话"
 _BRACKETS = "方括号里是 95 % 区间。"
@@ -33,6 +35,7 @@ def write_card(
     material: Material,
     written: ReplyFigures,
     *,
+    safety: Mapping[str, SafetyFigures],
     settings: Mapping[str, str],
     seed: int,
     machine: str,
@@ -42,6 +45,7 @@ def write_card(
     Args:
         subjects: label -> checkpoint, one or two.
         written: figures of the corpus's own replies.
+        safety: name of a guard -> its figures.
         settings: what the report was made with, name -> value.
         machine: what the timing was measured on.
     """
@@ -52,6 +56,7 @@ def write_card(
         _perplexity(subjects, seed),
         _replies(subjects, material, written),
         _recall(subjects, material),
+        _safety(subjects, material, safety),
         _files(material, len(subjects)),
         _speed(subjects, machine),
     ]
@@ -166,6 +171,11 @@ def _grouped(probes: Sequence[Probe], replies: Sequence[str]) -> dict[str, Share
         **{f"隔 {distance} 句": share for distance, share in near.items()},
         **{f"`{kind}`": share for kind, share in kinds.items()},
     }
+
+
+def _safety(subjects: Subjects, material: Material, figures: Mapping[str, SafetyFigures]) -> str:
+    unsafe = {label: subject.examination.unsafe for label, subject in subjects.items()}
+    return safety_section(figures, unsafe if material.openers else None)
 
 
 def _files(material: Material, num_systems: int) -> str:

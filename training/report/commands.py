@@ -19,6 +19,12 @@ def report(
         Path | None,
         typer.Option(help="再给一个语料文件，最后 1,000 段也算困惑度", show_default=False),
     ] = None,
+    cold: Annotated[
+        Path | None,
+        typer.Option(
+            help="COLD 的标注文件，考安全用；一行一条“标签<制表符>文本”", show_default=False
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="写到哪里；不给就是 runs/report/模型名", show_default=False),
@@ -36,7 +42,7 @@ def report(
         typer.Option(help="自己的评分题：几句上文，末句是人说的，段间空行", show_default=False),
     ] = None,
 ) -> None:
-    """给模型出一份成绩单：困惑度、回复、记忆、图、对话样例、盲评的评分表。"""
+    """给模型出一份成绩单：困惑度、回复、记忆、安全、图、对话样例、盲评的评分表。"""
     # Imported here: matplotlib takes a second, and the other commands do without.
     from training.report.build import write_report
     from training.report.config import ReportConfig
@@ -46,6 +52,7 @@ def report(
         against=against,
         corpus=corpus,
         cdial=cdial,
+        cold=cold,
         out=out,
         seed=seed,
         size=size,

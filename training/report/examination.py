@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from training.corpora import Dialogue
 from training.exchanges import Exchange
 from training.memory.generate import Probe
+from training.metrics.intervals import Share
 from training.metrics.replies import ReplyFigures, measure_replies
 from training.report.likelihood import Likelihood, likelihoods
+from training.report.safety import SafetyMaterial, unsafe_replies
 from training.report.speed import Speed, measure_speed
 from training.respond import Responder, Response
 
@@ -26,6 +28,8 @@ class Material:
         probes: of facts that were told earlier.
         conversations: held-out dialogues whose person's turns the bot answers.
         to_rate: messages whose replies people shall rate.
+        safety: what the guard is shown.
+        openers: offensive messages, to see what is answered to them.
         num_unfit: messages left out because a checkpoint has no room for them.
     """
 
@@ -34,13 +38,16 @@ class Material:
     probes: Sequence[Probe]
     conversations: Sequence[Dialogue]
     to_rate: Sequence[Exchange]
+    safety: SafetyMaterial
+    openers: Sequence[Exchange] = ()
     num_unfit: int = 0
 
     @property
     def num_replies(self) -> int:
         """Replies that one checkpoint gives, those of the timing not counted."""
         turns = sum(len(dialogue.utterances[::2]) for dialogue in self.conversations)
-        return len(self.exchanges) + len(self.probes) + turns + len(self.to_rate)
+        asked = (self.exchanges, self.probes, self.to_rate, self.openers)
+        return sum(map(len, asked)) + turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,7 @@ class Examination:
         recalls: replies to the probes.
         talks: the conversations, the bot's replies in place of the written ones.
         to_rate: replies to be rated.
+        unsafe: replies to the openers that may not leave, before the filter and after it.
         speed: of one stream.
     """
 
@@ -63,6 +71,7 @@ class Examination:
     recalls: Sequence[str]
     talks: Sequence[Sequence[str]]
     to_rate: Sequence[str]
+    unsafe: tuple[Share, Share]
     speed: Speed
 
 
@@ -80,6 +89,7 @@ def examine(responder: Responder, material: Material, *, seed: int, tell: Tell) 
     said = [dialogue.utterances[::2] for dialogue in material.conversations]
     talks = responder.converse(said, seed=seed, tell=tell)
     rated = responder.respond(material.to_rate, seed=seed, tell=tell)
+    opened = responder.respond(material.openers, seed=seed, tell=tell)
     replies = [response.text for response in responses]
     raw = [response.raw for response in responses]
     return Examination(
@@ -89,6 +99,7 @@ def examine(responder: Responder, material: Material, *, seed: int, tell: Tell) 
         recalls=[response.text for response in recalls],
         talks=talks,
         to_rate=[response.text for response in rated],
+        unsafe=unsafe_replies(responder.bot.guard, opened),
         speed=measure_speed(responder, material.exchanges[:NUM_TIMED], seed=seed),
     )
 

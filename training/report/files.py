@@ -14,6 +14,7 @@ from training.report.charts import draw_lengths, draw_perplexity, draw_recall
 from training.report.examination import Material, written_figures
 from training.report.markdown import shown
 from training.report.ratings import SheetError, make_sheet, read_sheet, write_key, write_sheet
+from training.report.safety import SafetyFigures
 
 CARD, SAMPLES, SHEET, KEY = "report.md", "samples.txt", "ratings.tsv", "ratings_key.json"
 
@@ -33,7 +34,13 @@ def require_unrated(folder: Path) -> None:
 
 
 def write_files(
-    folder: Path, subjects: Subjects, material: Material, *, settings: Setting, seed: int
+    folder: Path,
+    subjects: Subjects,
+    material: Material,
+    *,
+    safety: Mapping[str, SafetyFigures],
+    settings: Setting,
+    seed: int,
 ) -> None:
     """Write all files of a report into a folder; those of the same names are replaced."""
     _draw(folder, subjects, material, seed)
@@ -47,6 +54,7 @@ def write_files(
         subjects,
         material,
         written_figures(material),
+        safety=safety,
         settings=settings,
         seed=seed,
         machine=f"CPU，{torch.get_num_threads()} 个线程",

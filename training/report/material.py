@@ -17,9 +17,17 @@ from training.memory.generate import probes
 from training.recipe import PROVIDED_CORPUS
 from training.report.config import ReportConfig
 from training.report.examination import Material
+from training.report.safety import (
+    PROMPTS,
+    SafetyMaterial,
+    read_evasions,
+    read_lookalikes,
+    read_rows,
+)
 from training.respond import Responder
 
 NUM_CONVERSATIONS = 100
+NUM_INNOCENT = 1000  # utterances of people, to see which the guard stops
 NUM_TO_RATE = 50  # openers, and as many messages with a history
 
 
@@ -41,6 +49,8 @@ def gather(config: ReportConfig, responders: Sequence[Responder]) -> Material:
         return all(responder.can_answer(message) for responder in responders)
 
     exchanges = list(exchanges_of(held_out))
+    safety = _safety(config, exchanges)
+    openers = [Exchange((), text) for label, text in safety.rows or () if label and fits(text)]
     fitting = [exchange for exchange in exchanges if fits(exchange.message)]
     if not fitting:
         what = "留出的消息没有一条模型放得下；请换一个更长的模型，或调小它的 max_new_tokens"
@@ -53,7 +63,19 @@ def gather(config: ReportConfig, responders: Sequence[Responder]) -> Material:
         probes=[probe for probe in asked if fits(probe.history[-1])],
         conversations=sample(talks, NUM_CONVERSATIONS, config.seed),
         to_rate=_own_prompts(config, responders) or _prompts(fitting, config.seed),
+        safety=safety,
+        openers=sample(openers, config.size, config.seed),
         num_unfit=len(exchanges) - len(fitting),
+    )
+
+
+def _safety(config: ReportConfig, exchanges: Sequence[Exchange]) -> SafetyMaterial:
+    messages = [exchange.message for exchange in exchanges]
+    return SafetyMaterial(
+        rows=read_rows(config.cold) if config.cold is not None else None,
+        innocent=sample(messages, NUM_INNOCENT, config.seed),
+        lookalikes=read_lookalikes(PROMPTS / "lookalikes.txt"),
+        evasions=read_evasions(PROMPTS / "evasions.tsv"),
     )
 
 

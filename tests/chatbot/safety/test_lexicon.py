@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.safety.lexicon import CATEGORIES, Category, Lexicon, Match, Side
+from chatbot.safety.entries import CATEGORIES, Category, Side
+from chatbot.safety.lexicon import SHIPPED_LEXICON, Lexicon, Match
+from chatbot.safety.live import live_lexicon
 from chatbot.safety.normalise import normalise
+
+SHIPPED = live_lexicon(SHIPPED_LEXICON).current()
 
 
 def lexicon(folder: Path, **files: str) -> Lexicon:
@@ -28,31 +32,29 @@ def test_a_context_of_one_side_excuses_nothing_on_the_other(tmp_path: Path) -> N
     assert found(words, "要去跳楼", "input") == [("去跳楼", "self_harm")]
 
 
-def test_comments_blank_lines_and_sides(tmp_path: Path) -> None:
-    words = lexicon(tmp_path, insult="# 注释\n\n坏蛋  # 也是注释\n", self_harm="< 想死\n> 死了算\n")
-    assert words.blocked["input"] == {"坏蛋": "insult", "想死": "self_harm"}
-    assert words.blocked["output"] == {"坏蛋": "insult", "死了算": "self_harm"}
+def test_a_phrase_in_two_categories_belongs_to_the_graver(tmp_path: Path) -> None:
+    words = lexicon(tmp_path, insult="去死吧", self_harm="> [去快]死吧", hate="去死吧")
+    assert words.blocked["input"] == {"去死吧": "hate"}
+    assert words.blocked["output"] == {"去死吧": "self_harm", "快死吧": "self_harm"}
 
 
-def test_phrases_are_normalised_like_texts(tmp_path: Path) -> None:
-    words = lexicon(tmp_path, insult="壞 蛋\nＳＢ\n")
-    assert set(words.blocked["output"]) == {"坏蛋", "sb"}
+def test_an_evasion_never_outdoes_what_was_written(tmp_path: Path) -> None:
+    words = lexicon(tmp_path, insult="自sha", self_harm="~ 自杀")
+    assert words.blocked["input"]["自sha"] == "insult"
+    assert words.blocked["input"]["zisha"] == "self_harm"
 
 
-@pytest.mark.parametrize(
-    ("name", "line", "message"),
-    [("insult", "···", "no phrase"), ("allow", "坏，蛋", "no phrase"), ("hate", "> ", "no phrase")],
-)
-def test_a_line_that_is_no_phrase_is_named(
-    tmp_path: Path, name: str, line: str, message: str
-) -> None:
-    with pytest.raises(ValueError, match=rf"{name}\.txt:2: .*{message}"):
-        lexicon(tmp_path, **{name: f"# 一\n{line}\n"})
-
-
-def test_a_phrase_in_two_categories_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"hate\.txt:1: '坏蛋' is in insult\.txt already"):
-        lexicon(tmp_path, insult="坏蛋", hate="壞蛋")
+def test_a_later_source_adds_to_an_earlier_and_outdoes_it(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "lists.txt").write_text("人 = 你|他", encoding="utf-8")
+    (tmp_path / "ours" / "illegal.txt").write_text("坏蛋\n笨蛋\n傻蛋", encoding="utf-8")
+    mine = tmp_path / "mine.txt"
+    mine.write_text("insult\t坏蛋\nallow\t笨蛋\nhate\t{人}是谁", encoding="utf-8")
+    words = Lexicon.load(tmp_path / "ours", mine)
+    assert found(words, "坏蛋") == [("坏蛋", "insult")]
+    assert found(words, "笨蛋") == []
+    assert found(words, "傻蛋") == [("傻蛋", "illegal")]
+    assert found(words, "他是谁") == [("他是谁", "hate")]
 
 
 def test_an_empty_lexicon_finds_nothing(tmp_path: Path) -> None:
@@ -71,11 +73,13 @@ def test_an_empty_lexicon_finds_nothing(tmp_path: Path) -> None:
         ("体操妈妈也会", False),  # begins inside 体操
         ("操他的心", True),  # 操心 is not there
         ("体 操妈", True),  # not written together, so 体操 is no word here
+        ("路口 交警", False),  # the gap lies inside what was found
+        ("路 口交", True),
         ("我操 场上见", True),
     ],
 )
 def test_contexts(tmp_path: Path, text: str, counts: bool) -> None:
-    words = lexicon(tmp_path, obscenity="我操\n操妈\n操他", allow="我操场\n体操")
+    words = lexicon(tmp_path, obscenity="我操\n操妈\n操他\n口交", allow="我操场\n体操\n路口交")
     assert bool(found(words, text)) is counts
 
 
@@ -101,30 +105,31 @@ def test_matches_tell_where(tmp_path: Path) -> None:
 
 
 def test_the_shipped_lexicon_has_what_it_needs() -> None:
-    words = Lexicon.default()
-    assert Lexicon.default() is words
+    words = SHIPPED
     everything = {**words.blocked["input"], **words.blocked["output"]}
     assert set(everything.values()) == set(CATEGORIES)
-    assert len(everything) > 2000
+    assert len(everything) > 20_000
     assert all(len(contexts) >= 150 for contexts in words.allowed.values())
     assert {"操场", "干活", "鸡蛋", "杀青", "傻笑", "自杀式"} <= words.allowed["input"]
 
 
 @pytest.mark.parametrize(
     ("side", "before"),
-    [("input", before) for before in ("", "我", "我真的", "就想", "我想", "我要")]
-    + [("output", before) for before in ("", "我", "你", "真的")],
+    [("input", before) for before in ("", "我", "我真的", "就想", "我想", "我要", "他要")]
+    + [("output", before) for before in ("", "我", "你", "真的", "那")],
 )
 def test_no_shipped_context_swallows_a_shipped_phrase(side: Side, before: str) -> None:
-    words = Lexicon.default()
+    words = SHIPPED
     swallowed = {
-        phrase for phrase in words.blocked[side] if not found(words, before + phrase, side)
+        phrase
+        for phrase in words.blocked[side]
+        if not phrase.isascii() and not found(words, before + phrase, side)
     }
     assert swallowed == set()
 
 
 def test_no_short_latin_phrase_came_of_a_folded_repetition() -> None:
-    words = Lexicon.default()
+    words = SHIPPED
     latin = {phrase for side in words.blocked.values() for phrase in side if phrase.isascii()}
-    assert {phrase for phrase in latin if len(phrase) < 3} <= {"sb"}
+    assert {phrase for phrase in latin if len(phrase) < 3} <= {"sb", "fk"}
     assert not latin & {"niger", "as", "but", "bos", "her", "his"}

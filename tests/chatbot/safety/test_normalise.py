@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatbot.safety.normalise import BREAK, Normaliser, fold, normalise
+from chatbot.safety.normalise import BREAK, Normaliser, fold, normal_form, normalise
 
 TRICKY = st.one_of(
     st.text(max_size=30),
     st.lists(
-        st.sampled_from(list("傻逼操场妈狗gsbＳＢ㎏½儍滾死 .·-，。！…\n\u200b\u0336\ufe0f😀丶1②é")),
+        st.sampled_from(
+            list("傻逼操场妈狗gsbＳＢ㎏½儍滾死 .·-，。！…\n\u200b\u0336\ufe0f😀🐴ѕ⺘丶1②é")
+        ),
         max_size=40,
     ).map("".join),
 )
@@ -36,6 +38,14 @@ TRICKY = st.one_of(
         ("（傻）*逼*", "傻逼"),
         ("傻傻傻逼逼", "傻逼"),
         ("fuuuck", "fuck"),
+        ("ѕЬ", "sb"),  # Cyrillic
+        ("⺘喿", "扌喿"),
+        ("草泥🐴", "草泥马"),
+        ("肏", "操"),
+        ("艸你", "草你"),
+        ("傻🅱", "傻b"),
+        ("🇸🇧", "sb"),
+        ("做💣", "做炸弹"),
     ],
 )
 def test_one_spelling(written: str, text: str) -> None:
@@ -65,8 +75,8 @@ def test_the_way_back_holds_what_vanished() -> None:
     found = normalise("你傻\u200b傻.逼！")
     assert found.text == f"你傻逼{BREAK}"
     assert found.span(1, 3) == (1, 6)
-    assert not found.is_unbroken(1, 3)
-    assert found.is_unbroken(0, 2)
+    assert not found.is_adjacent(2)
+    assert found.is_adjacent(1)
 
 
 def test_a_latin_letter_knows_whether_it_goes_on() -> None:
@@ -98,3 +108,9 @@ def test_what_is_normalised_never_changes_as_more_comes(text: str) -> None:
         assert "".join(normaliser.text).startswith(before)
         assert size == len(normaliser.text)
     assert "".join(normaliser.text) == normalise(text).text
+
+
+@settings(max_examples=300, deadline=None)
+@given(TRICKY)
+def test_the_quick_way_gives_the_same_spelling(text: str) -> None:
+    assert normal_form(text) == normalise(text).text

@@ -42,7 +42,8 @@ def test_every_option_reaches_the_report(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("training.report.build.write_report", write_report)
     assert run("report") == (0, "成绩单写好了：out/report.md\n", "")
     options = "--checkpoint a --against b --corpus c --cdial d --out e --seed 3 --size 9 --no-known"
-    assert run("report", *options.split(), "--openers", "f", "--contexts", "g")[0] == 0
+    more = "--openers f --contexts g --cold h"
+    assert run("report", *options.split(), *more.split())[0] == 0
     assert seen == [
         ReportConfig(),
         ReportConfig(
@@ -56,6 +57,7 @@ def test_every_option_reaches_the_report(run: Run, monkeypatch: pytest.MonkeyPat
             use_known=False,
             openers=Path("f"),
             contexts=Path("g"),
+            cold=Path("h"),
         ),
     ]
 
@@ -99,8 +101,8 @@ def test_a_mistake_ends_in_one_line_and_exit_code_2(
     [
         ("", "--corpus 'training/corpus'"),
         (
-            "CHECKPOINT=a AGAINST=b CORPUS=c CDIAL=d OUT=e",
-            "--checkpoint 'a' --against 'b' --corpus 'c' --cdial 'd' --out 'e'",
+            "CHECKPOINT=a AGAINST=b CORPUS=c CDIAL=d COLD=f OUT=e",
+            "--checkpoint 'a' --against 'b' --corpus 'c' --cdial 'd' --cold 'f' --out 'e'",
         ),
     ],
 )
