@@ -1,0 +1,1 @@
+"""Models of our own, each in one file; they know tensors only."""

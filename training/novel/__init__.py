@@ -1,0 +1,1 @@
+"""The character GPT learns to continue a novel."""
