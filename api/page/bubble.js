@@ -1,8 +1,7 @@
 /** The elements of one exchange. Text of people and of the model is only ever set as text. */
 
-const SVG = "http://www.w3.org/2000/svg";
+export const byId = (id) => document.getElementById(id);
 
-/** @param {string} tag @param {string} className @param {string} [text] */
 export function element(tag, className, text = "") {
   const node = document.createElement(tag);
   node.className = className;
@@ -10,19 +9,8 @@ export function element(tag, className, text = "") {
   return node;
 }
 
-function face() {
-  const svg = document.createElementNS(SVG, "svg");
-  const use = document.createElementNS(SVG, "use");
-  svg.setAttribute("class", "face");
-  svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", "#symbol-face");
-  svg.append(use);
-  return svg;
-}
-
 /** @typedef {{label: string, act: () => void}} Way how to go on from where something broke off */
 
-/** @param {Way[]} ways */
 export function waysRow(ways) {
   const row = element("p", "ways");
   for (const { label, act } of ways) {
@@ -58,7 +46,7 @@ export class BotMessage {
     this.#bubble.append(element("span", "sr-only", "小闲："), text, dots);
     this.#body.append(this.#bubble);
     this.root = element("div", "message bot");
-    this.root.append(face(), this.#body);
+    this.root.append(element("span", "face"), this.#body);
     this.#state = "waiting";
   }
 
@@ -71,7 +59,6 @@ export class BotMessage {
     return this.#text.data;
   }
 
-  /** @param {string} piece */
   append(piece) {
     if (!piece) return;
     this.#text.appendData(piece);
@@ -87,10 +74,8 @@ export class BotMessage {
   }
 
   /**
-   * The reply ended early; what was said so far stays, greyed.
-   * @param {string} reason
-   * @param {Way[]} ways
-   * @param {boolean} alarming whether something went wrong
+   * The reply ended early; what was said so far stays, greyed. `alarming`: something went wrong.
+   * @param {string} reason @param {Way[]} ways @param {boolean} alarming
    */
   breakOff(reason, ways, alarming) {
     this.#bubble.hidden = this.text === "";

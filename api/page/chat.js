@@ -2,12 +2,11 @@
 
 import { pending, session } from "./memory.js";
 import { Presence } from "./presence.js";
-import { Problem, storedSession } from "./service.js";
-import { streamChat } from "./stream.js";
+import { OUR_FAULT, Problem, storedSession } from "./service.js";
+import { streamAnswer } from "./stream.js";
 
 /** How the service says that it does not know a session. */
 const GONE = [404, 422];
-const OUR_FAULT = "页面出了点状况，再试一次吧。";
 
 export class Chat {
   #view;
@@ -20,10 +19,6 @@ export class Chat {
   /** How many turns of this session the page knows. */
   #turns = 0;
 
-  /**
-   * @param {import("./view.js").View} view
-   * @param {import("./composer.js").Composer} composer
-   */
   constructor(view, composer) {
     this.#view = view;
     this.#composer = composer;
@@ -81,7 +76,7 @@ export class Chat {
   async #receive(text, turn, bot) {
     const id = session.get();
     const body = id ? { message: text, session_id: id } : { message: text };
-    for await (const { text: piece, answer } of streamChat(body, turn.signal)) {
+    for await (const { text: piece, answer } of streamAnswer("chat", body, turn.signal)) {
       if (this.#running !== turn) return;
       if (answer) this.#settle(answer, bot);
       else bot.append(piece);
@@ -115,7 +110,6 @@ export class Chat {
     if (status === 0 || status === 503) this.#presence.wake();
   }
 
-  /** @returns {import("./bubble.js").Way[]} */
   #waysOn(label, text, user, bot) {
     const remove = () => {
       user.remove();

@@ -1,40 +1,41 @@
 /** The input box: growing, counting, and sending only what is meant to be sent. */
 
-import { draft } from "./memory.js";
-
 const AFTER_COMPOSITION_MS = 60;
 const DOUBLE_CLICK_MS = 500;
 const COUNT_FROM = 0.8;
-
-const byId = (id) => document.getElementById(id);
 
 /** Characters as the service counts them: code points, not UTF-16 units. */
 export function lengthOf(text) {
   return [...text].length;
 }
 
-/** @typedef {"waking" | "ready" | "busy"} ComposerState */
+/**
+ * On the button, beneath it, and why nothing can be sent yet; `blank`: an empty box may be sent.
+ * @typedef {{send, stop, note, waking: string, alarming, blank: boolean}} Words
+ */
 
 export class Composer {
-  #input = byId("input");
-  #button = byId("send");
-  #note = byId("note");
+  #input;
+  #button;
+  #note;
+  #draft;
+  #words = { alarming: false, blank: false };
   #touch = matchMedia("(pointer: coarse)");
   #composedAt = -Infinity;
   #sentAt = -Infinity;
   #limit = Infinity;
   #on;
-  /** @type {ComposerState} */
+  /** @type {"waking" | "ready" | "busy"} */
   #state = "waking";
 
-  /**
-   * @param {object} on
-   * @param {(text: string) => void} on.send
-   * @param {() => void} on.stop
-   * @param {(text: string) => void} on.refuse a refusal, in words
-   */
-  constructor(on) {
+  /** @param {Words} words @param {{send: Function, stop: Function, refuse: Function}} on */
+  constructor(panel, draft, words, on) {
+    this.#input = panel.querySelector(".composer textarea");
+    this.#button = panel.querySelector(".send");
+    this.#note = panel.querySelector(".note");
+    this.#draft = draft;
     this.#on = on;
+    Object.assign(this.#words, words);
     this.#input.addEventListener("keydown", (event) => this.#onKey(event));
     this.#input.addEventListener("input", () => this.#refresh());
     this.#input.addEventListener("compositionend", (event) => {
@@ -44,15 +45,20 @@ export class Composer {
     // Keep the focus, and with it a phone's keyboard, in the input box.
     this.#button.addEventListener("mousedown", (event) => event.preventDefault());
     this.#button.addEventListener("click", (event) => this.#onClick(event));
-    byId("composer").addEventListener("submit", (event) => event.preventDefault());
+    this.#input.form.addEventListener("submit", (event) => event.preventDefault());
     this.#touch.addEventListener("change", () => this.#refresh());
-    this.#input.value ||= draft.get() ?? "";
+    this.#input.value ||= this.#draft.get() ?? "";
     this.#refresh();
   }
 
-  /** @param {ComposerState} state */
   set state(state) {
     this.#state = state;
+    this.#refresh();
+  }
+
+  /** Say something else from now on. @param {Partial<Words>} words */
+  say(words) {
+    Object.assign(this.#words, words);
     this.#refresh();
   }
 
@@ -64,8 +70,7 @@ export class Composer {
 
   /** Give text back, before whatever has been typed since. @param {string} text */
   restore(text) {
-    const typed = this.#input.value;
-    this.#input.value = typed.trim() ? `${text}\n${typed}` : text;
+    this.#input.value = [text, this.#input.value].filter((part) => part.trim()).join("\n");
     this.#refresh();
   }
 
@@ -98,30 +103,28 @@ export class Composer {
 
   #submit() {
     const text = this.#input.value.trim();
-    if (!text) return;
+    if (!text && !this.#words.blank) return;
     const refusal = this.#refusal(text);
-    if (refusal) return this.#refuse(refusal);
+    if (refusal) {
+      this.#note.textContent = refusal;
+      return this.#on.refuse(refusal);
+    }
     this.#sentAt = performance.now();
     this.#input.value = "";
     this.#refresh();
     this.#on.send(text);
   }
 
-  #refuse(refusal) {
-    this.#note.textContent = refusal;
-    this.#on.refuse(refusal);
-  }
-
   /** Why this text cannot go now, or "". */
   #refusal(text) {
     const over = lengthOf(text) - this.#limit;
     if (over > 0) return `太长了，超出 ${over} 个字，删短一点再发。`;
-    return this.#state === "waking" ? "小闲还没醒，醒了就能发。" : "";
+    return this.#state === "waking" ? this.#words.waking : "";
   }
 
   #refresh() {
     const text = this.#input.value;
-    draft.set(text);
+    this.#draft.set(text);
     this.#input.style.height = "auto";
     this.#input.style.height = `${this.#input.scrollHeight}px`;
     this.#input.enterKeyHint = this.#touch.matches ? "enter" : "send";
@@ -134,18 +137,19 @@ export class Composer {
     const over = left < 0;
     const near = Number.isFinite(left) && left <= this.#limit * (1 - COUNT_FROM);
     this.#input.setAttribute("aria-invalid", String(over));
-    this.#note.classList.toggle("alarming", over);
+    this.#note.classList.toggle("alarming", over || this.#words.alarming);
     if (over) this.#note.textContent = this.#refusal(text);
     else if (near) this.#note.textContent = `还能写 ${left} 个字`;
-    else this.#note.textContent = "小闲是个程序，难免说错话，别太当真。";
+    else this.#note.textContent = this.#words.note;
   }
 
   #showButton(text) {
     const busy = this.#state === "busy";
     this.#button.classList.toggle("stopping", busy);
-    this.#button.disabled = !busy && (text === "" || this.#state === "waking");
+    const empty = text === "" && !this.#words.blank;
+    this.#button.disabled = !busy && (empty || this.#state === "waking");
     this.#button.setAttribute("aria-disabled", String(!busy && lengthOf(text) > this.#limit));
-    byId("send-label").textContent = busy ? "停止" : "发送";
-    byId("send-icon").setAttribute("href", busy ? "#symbol-stop" : "#symbol-send");
+    this.#button.querySelector("span").textContent = this.#words[busy ? "stop" : "send"];
+    this.#button.querySelector("use").setAttribute("href", busy ? "#symbol-stop" : "#symbol-send");
   }
 }

@@ -1,42 +1,35 @@
 /**
- * What the browser keeps. The session outlives the tab; what was typed but not yet answered
- * belongs to one tab and survives a reload. A window reads each slot once and then trusts itself,
- * so that two windows do not change each other's conversation, and so that the page still works
- * where storage is switched off.
+ * What the browser keeps: for good, or for one window and its reloads. A window reads each slot
+ * once and then trusts itself, so that two windows do not change each other's conversation, and so
+ * that the page still works where storage is switched off.
  */
 
-/** @param {() => Storage} storage @param {string} key */
-function slot(storage, key) {
-  /** @type {string | null | undefined} */
-  let held;
+function slot(area, name) {
+  const key = `xianliao.${name}`;
+  const attempt = (act) => {
+    try {
+      return act(window[area]);
+    } catch {
+      return null; // Private windows may refuse; `held` serves until the page is closed.
+    }
+  };
+  let held = attempt((storage) => storage.getItem(key));
   return {
-    /** @returns {string | null} */
-    get() {
-      if (held === undefined) {
-        try {
-          held = storage().getItem(key);
-        } catch {
-          held = null;
-        }
-      }
-      return held;
-    },
-    /** @param {string | null} value */
+    get: () => held,
     set(value) {
       held = value || null;
-      try {
-        if (held === null) storage().removeItem(key);
-        else storage().setItem(key, held);
-      } catch {
-        // Private windows may refuse; `held` serves until the page is closed.
-      }
+      attempt((storage) => (held ? storage.setItem(key, held) : storage.removeItem(key)));
     },
   };
 }
 
 /** The id of the conversation, from the first answer on. */
-export const session = slot(() => localStorage, "xianliao.session");
-/** The text in the input box. */
-export const draft = slot(() => sessionStorage, "xianliao.draft");
+export const session = slot("localStorage", "session");
 /** The text that was sent last and has no complete answer yet. */
-export const pending = slot(() => sessionStorage, "xianliao.pending");
+export const pending = slot("sessionStorage", "pending");
+/** The text in the input box of each tab. */
+export const draft = slot("sessionStorage", "draft");
+export const opening = slot("sessionStorage", "opening");
+export const sample = slot("sessionStorage", "sample");
+/** What was written in the tab 续写, and how. */
+export const writing = slot("localStorage", "writing");

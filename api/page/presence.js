@@ -1,24 +1,18 @@
 /** Whether the service is there, and waiting for it where it is not. */
 
-import { readiness } from "./service.js";
+import { readiness, sleep } from "./service.js";
 
 const FIRST_WAIT_MS = 800;
 const LONGEST_WAIT_MS = 5000;
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** @typedef {"waking" | "offline" | "ready"} PresenceState */
-
 export class Presence {
-  /** @type {PresenceState} */
+  /** @type {"waking" | "offline" | "ready"} */
   state = "waking";
   /** The longest message that the service takes, in characters. */
   limit = Infinity;
   #onChange;
-  /** @type {Promise<void> | null} */
   #asking = null;
 
-  /** @param {() => void} onChange */
   constructor(onChange) {
     this.#onChange = onChange;
   }

@@ -1,14 +1,18 @@
 /** The plain requests to the service, and the problems it may answer with. */
 
+export const OUR_FAULT = "页面出了点状况，再试一次吧。";
 const UNREACHABLE = "连不上小闲，看看网络，过一会儿再试试。";
 const READY_TIMEOUT_MS = 8000;
 
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** A failure with a sentence for the reader; `status` is 0 where no answer came. */
 export class Problem extends Error {
-  /** @param {string} detail @param {number} [status] */
+  /** How many seconds the service asks to be left alone. */
+  retryAfter = 0;
+
   constructor(detail, status = 0) {
     super(detail);
-    this.name = "Problem";
     this.detail = detail;
     this.status = status;
   }
@@ -36,24 +40,35 @@ export async function request(path, init = {}) {
     throw new Problem(UNREACHABLE);
   }
   if (response.ok) return response;
-  throw Problem.from(await response.json().catch(() => null), response.status);
+  const problem = Problem.from(await response.json().catch(() => null), response.status);
+  problem.retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  throw problem;
+}
+
+export function post(path, body, signal) {
+  const headers = { "Content-Type": "application/json" };
+  return request(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
 /** @returns {Promise<{status: string, model: string, max_message_chars: number}>} */
-export async function readiness() {
-  const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
-  return json(await request("readyz", { cache: "no-store", signal }));
-}
+export const readiness = () => get("readyz", AbortSignal.timeout(READY_TIMEOUT_MS));
 
 /** @returns {Promise<{turns: {turn: number, user: string, bot: string, created_at: string}[]}>} */
-export async function storedSession(id) {
-  return json(await request(`sessions/${encodeURIComponent(id)}`, { cache: "no-store" }));
+export const storedSession = (id) => get(`sessions/${encodeURIComponent(id)}`);
+
+/** @returns {Promise<{model: string, labels: string[]}>} */
+export const loadedHead = () => get("classify");
+
+export const classify = (text) => json(post("classify", { texts: [text] }));
+
+function get(path, signal) {
+  return json(request(path, { cache: "no-store", signal }));
 }
 
 async function json(response) {
   try {
-    return await response.json();
-  } catch {
-    throw new Problem(UNREACHABLE);
+    return await (await response).json();
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem(UNREACHABLE);
   }
 }

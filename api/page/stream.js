@@ -1,6 +1,6 @@
-/** POST /chat as a stream: bytes -> text -> lines -> events. */
+/** An answer as a stream: bytes -> text -> lines -> events. */
 
-import { Problem, request } from "./service.js";
+import { Problem, post } from "./service.js";
 
 const BROKEN = "话说到一半，连接断了。";
 
@@ -35,7 +35,6 @@ export class EventParser {
   }
 }
 
-/** @param {ReadableStream<Uint8Array>} body */
 export async function* readEvents(body) {
   const reader = body.getReader();
   const decoder = new TextDecoder("utf-8");
@@ -53,18 +52,12 @@ export async function* readEvents(body) {
 }
 
 /**
- * One turn. Yields `{text}` for each piece and at last `{answer}`, the service's whole answer.
+ * POST /chat or /write. Yields `{text}` for each piece and at last `{answer}`, the whole answer.
  * Throws a `Problem`, or the AbortError of `signal`.
- * @param {{message: string, session_id?: string}} body
- * @param {AbortSignal} signal
+ * @param {"chat" | "write"} path @param {object} body @param {AbortSignal} signal
  */
-export async function* streamChat(body, signal) {
-  const response = await request("chat", {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
-    body: JSON.stringify({ ...body, stream: true }),
-    signal,
-  });
+export async function* streamAnswer(path, body, signal) {
+  const response = await post(path, { ...body, stream: true }, signal);
   try {
     for await (const { name, data } of readEvents(response.body)) {
       if (name === "delta") yield { text: JSON.parse(data).text };

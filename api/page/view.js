@@ -1,8 +1,8 @@
-/** The frame around the messages: status, welcome, the scrolling list, what is read aloud. */
+/** The frame around the messages: status, welcome, the list, what is read aloud. */
 
-import { BotMessage, element, userMessage, waysRow } from "./bubble.js";
+import { BotMessage, byId, element, userMessage, waysRow } from "./bubble.js";
+import { Follower } from "./follower.js";
 
-const NEAR_BOTTOM_PX = 64;
 const QUIET_MS = 10 * 60 * 1000;
 const STATUS = {
   waking: "正在醒来…",
@@ -10,8 +10,6 @@ const STATUS = {
   ready: "在呢",
   talking: "正在说…",
 };
-
-const byId = (id) => document.getElementById(id);
 
 /** @param {Date} date @param {Date} now @returns {string} as short as it can be understood */
 export function momentText(date, now = new Date()) {
@@ -26,27 +24,17 @@ export function momentText(date, now = new Date()) {
 
 export class View {
   #list = byId("messages");
-  #scroller = byId("scroller");
   #welcome = byId("welcome");
-  #latest = byId("latest");
-  #following = true;
+  #follower = new Follower(byId("panel-chat"));
   #lastMoment = 0;
 
-  /** @param {{onRenew: () => void, onStarter: (text: string) => void}} on */
   constructor(on) {
     byId("renew").addEventListener("click", on.onRenew);
     for (const button of this.#welcome.querySelectorAll("button")) {
       button.addEventListener("click", () => on.onStarter(button.textContent.trim()));
     }
-    this.#latest.addEventListener("click", () => this.follow());
-    this.#scroller.addEventListener("scroll", () => this.#noticeScroll(), { passive: true });
-    // New text, a new line in the input box, a keyboard that opens: each may hide the end.
-    const observer = new ResizeObserver(() => this.#keepUp());
-    observer.observe(this.#list);
-    observer.observe(this.#scroller);
   }
 
-  /** @param {keyof STATUS} state */
   set status(state) {
     const status = byId("status");
     status.dataset.state = state;
@@ -71,24 +59,18 @@ export class View {
     this.#welcome.hidden = !bare;
   }
 
-  /** @param {string} text @param {Date} [date] @returns {HTMLElement} */
   addUser(text, date = new Date()) {
     this.#addMoment(date);
     return this.#add(userMessage(text));
   }
 
-  /** @returns {BotMessage} */
   addBot() {
     const message = new BotMessage();
     this.#add(message.root);
     return message;
   }
 
-  /**
-   * A line of the page itself, between the messages.
-   * @param {string} text
-   * @param {import("./bubble.js").Way[]} [ways]
-   */
+  /** A line of the page itself. @param {string} text @param {import("./bubble.js").Way[]} [ways] */
   addDivider(text, ways = []) {
     const line = element("div", "divider");
     line.append(element("p", "", text));
@@ -98,8 +80,7 @@ export class View {
 
   /** Go to the end and stay there. */
   follow() {
-    this.#following = true;
-    this.#keepUp();
+    this.#follower.follow();
   }
 
   #add(node) {
@@ -113,16 +94,5 @@ export class View {
     if (!Number.isFinite(time)) return;
     if (time - this.#lastMoment > QUIET_MS) this.addDivider(momentText(date));
     this.#lastMoment = time;
-  }
-
-  #keepUp() {
-    if (this.#following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#noticeScroll();
-  }
-
-  #noticeScroll() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
-    this.#latest.hidden = this.#following || this.#list.childElementCount === 0;
   }
 }

@@ -2,11 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from api.settings import Settings
+from chatbot.classifier import Prediction
+from chatbot.errors import InvalidPrompt
+from chatbot.writing import WritingParams
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _QUIET = [
@@ -77,3 +86,82 @@ def url(serve_live: Callable[..., Any], bot: Any) -> str:
 def model_url(serve_live: Callable[..., Any]) -> str:
     """The real service with a tiny model: random characters, but really generated."""
     return str(serve_live().url)
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path, tiny_novelist: Path) -> Settings:
+    """One place to write at, a tiny novelist, no head."""
+    changes = {"novelist": tiny_novelist, "max_writings": 1, "head": tmp_path / "no-head"}
+    return settings.model_copy(update=changes)
+
+
+@dataclass
+class ScriptedNovelist:
+    """Writes what the test wrote, as slowly as the test wants; reads no letter `x`."""
+
+    text: str = "江上起了雾。"
+    pause: float = 0.0  # seconds before each character
+    failure: Exception | None = None  # raised after the text
+    name: str = "scripted"
+    defaults: WritingParams = field(default_factory=WritingParams)
+    started: list[tuple[str, WritingParams]] = field(default_factory=list)
+    num_written: int = 0
+
+    def write(self, prompt: str, params: WritingParams) -> Iterator[str]:
+        if "x" in prompt:
+            raise InvalidPrompt("不认得这些字：x；请换成小说里出现过的字，标点用全角")
+        self.started.append((prompt, params))
+        return self._write()
+
+    def _write(self) -> Iterator[str]:
+        for character in self.text:
+            time.sleep(self.pause)
+            self.num_written += 1
+            yield character
+        if self.failure is not None:
+            raise self.failure
+
+
+@pytest.fixture
+def novelist(monkeypatch: pytest.MonkeyPatch) -> ScriptedNovelist:
+    """The novelist of services that start after it; ask for it before `desk`."""
+    scripted = ScriptedNovelist()
+    monkeypatch.setattr("api.desk.Novelist.from_folder", lambda _: scripted)
+    return scripted
+
+
+@pytest.fixture
+def desk(url: str) -> str:
+    """Where the service of `url` shows the tab 续写, once its novelist is loaded."""
+    for _ in range(1000):
+        if httpx.post(f"{url}/write", json={"prompt": "x"}).status_code == 422:
+            return f"{url}/#write"
+        time.sleep(0.02)
+    raise AssertionError("the novelist was not loaded in time")
+
+
+@dataclass
+class ScriptedHead:
+    """Finds in every text the shares that the test wrote."""
+
+    shares: dict[str, float] = field(default_factory=lambda: {"寻常": 0.125, "高兴": 0.875})
+    name: str = "心情"
+    failure: Exception | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.shares)
+
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        if self.failure is not None:
+            raise self.failure
+        label = max(self.shares, key=self.shares.__getitem__)
+        return [Prediction(label, self.shares[label], self.shares) for _ in texts]
+
+
+@pytest.fixture
+def head(monkeypatch: pytest.MonkeyPatch) -> ScriptedHead:
+    """The head of services that start after it; ask for it before `url`."""
+    scripted = ScriptedHead()
+    monkeypatch.setattr("api.labeller.load_classifier", lambda _: scripted)
+    return scripted

@@ -59,7 +59,7 @@ def session_id(page: Page) -> str | None:
 def test_two_turns_with_a_real_model(open_page: OpenPage, model_url: str) -> None:
     page = open_page(model_url)
     expect(page.locator("#welcome")).to_be_visible()
-    expect(page.locator(".starter")).to_have_count(4)
+    expect(page.locator("#welcome button")).to_have_count(4)
     say(page, "今天有点累")
     wait_whole(page, 1)
     expect(page.locator("#welcome")).to_be_hidden()
@@ -89,7 +89,7 @@ def test_a_reply_grows_piece_by_piece(open_page: OpenPage, url: str, bot: Any) -
 
 def test_the_second_turn_knows_the_first(open_page: OpenPage, url: str, bot: Any) -> None:
     page = open_page(url)
-    page.click(".starter >> nth=0")
+    page.click("#welcome button >> nth=0")
     wait_whole(page, 1)
     say(page, "还有呢")
     wait_whole(page, 2)
