@@ -17,6 +17,16 @@ RESUME ?=
 CORPORA ?=
 AGAINST ?=
 CDIAL ?=
+COLD ?=
+ROWS ?=
+MODELS ?=
+ONLY ?=
+PAIRS ?=
+NOVEL ?=
+PROMPT ?=
+DATA ?=
+FREEZE ?=
+FORM ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -49,6 +59,25 @@ train-dialogue: .venv/.stamp ## 训练对话模型：CORPUS= 语料，CONFIG= �
 		$(call option,config,$(CONFIG)) $(call option,init,$(INIT)) \
 		$(call option,out,$(OUT)) $(if $(filter-out 0 no false,$(RESUME)),--resume)
 
+.PHONY: train-novel
+train-novel: .venv/.stamp ## 从零训练续写小说的字符 GPT：NOVEL= 小说，OUT= 输出目录，RESUME=1 续训
+	@.venv/bin/python -m training novel $(call option,novel,$(NOVEL)) \
+		$(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT))) \
+		$(if $(filter-out 0 no false,$(RESUME)),--resume)
+
+.PHONY: write-novel
+write-novel: .venv/.stamp ## 接着写小说，边写边显示：PROMPT= 开头，CHECKPOINT= 续写模型的目录
+	@.venv/bin/python -m chatbot write $(call option,checkpoint,$(CHECKPOINT)) \
+		$(if $(PROMPT),-- $(call quoted,$(PROMPT)))
+
+.PHONY: train-head
+train-head: .venv/.stamp ## 给预训练模型换一个头：DATA= 数据，INIT= 起点，FREEZE= 冻结什么，FORM=generation 换生成的头，OUT= 输出目录，RESUME=1 续训
+	@$(if $(DATA),,echo '错误：请给出数据，一行一条“标签<制表符>文本”：make train-head DATA=文件' >&2; exit 2)
+	@.venv/bin/python -m training head $(call option,data,$(DATA)) \
+		$(call option,init,$(INIT)) $(call option,freeze,$(FREEZE)) $(call option,form,$(FORM)) \
+		$(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT))) \
+		$(if $(filter-out 0 no false,$(RESUME)),--resume)
+
 .PHONY: train-base
 train-base: .venv/.stamp ## 重做自带检查点的全部训练，可中断再续：CORPORA= 公开语料所在目录
 	@$(if $(CORPORA),,echo '错误：请指出公开语料所在的文件夹：make train-base CORPORA=文件夹' >&2; exit 2)
@@ -56,10 +85,16 @@ train-base: .venv/.stamp ## 重做自带检查点的全部训练，可中断再�
 
 # OUT has a default that is meant for training: here it counts only when it was given.
 .PHONY: report
-report: .venv/.stamp ## 给模型出成绩单：CHECKPOINT= 检查点目录，AGAINST= 并排比较的另一个，CORPUS= 语料，CDIAL= 另一个语料文件，OUT= 输出目录
+report: .venv/.stamp ## 给模型出成绩单：CHECKPOINT= 检查点目录，AGAINST= 并排比较的另一个，CORPUS= 语料，CDIAL= 另一个语料文件，COLD= 安全用的标注文件，OUT= 输出目录
 	@.venv/bin/python -m training report $(call option,checkpoint,$(CHECKPOINT)) \
 		$(call option,against,$(AGAINST)) $(call option,corpus,$(CORPUS)) \
-		$(call option,cdial,$(CDIAL)) $(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))
+		$(call option,cdial,$(CDIAL)) $(call option,cold,$(COLD)) $(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))
+
+.PHONY: bench
+bench: .venv/.stamp-bench ## 和别的引擎比速度：ROWS= 跑哪些行，MODELS= 用哪些模型，ONLY= 只和谁比，PAIRS= 每格几对
+	@.venv/bin/python -m benchmarks $(call option,rows,$(ROWS)) $(call option,models,$(MODELS)) \
+		$(call option,only,$(ONLY)) $(call option,pairs,$(PAIRS)) \
+		$(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))
 
 .PHONY: test
 test: .venv/.stamp-dev ## 运行全部测试
@@ -108,3 +143,6 @@ endef
 
 .venv/.stamp-dev: .venv/.stamp
 	$(call install,'.[dev]')
+
+.venv/.stamp-bench: .venv/.stamp
+	$(call install,'.[bench]')

@@ -10,12 +10,14 @@ from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
 from api.body_limit import BodyLimit
+from api.desk import Desk
 from api.handlers import LastResort, install_handlers
 from api.headers import SecurityHeaders
+from api.labeller import Labeller
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
 from api.readiness import BotKeeper, OnLoaded
 from api.reference import serve_reference
-from api.routes import chat, health, sessions
+from api.routes import chat, classify, health, sessions, write
 from api.routes.page import serve_page
 from api.sessions import open_store
 from api.settings import Settings
@@ -59,7 +61,15 @@ def create_app(
         version="0.1.0",
         lifespan=_lifespan(
             settings,
-            load_bot or partial(Bot.from_checkpoint, use_known=settings.known_replies),
+            load_bot
+            or partial(
+                Bot.from_checkpoint,
+                use_known=settings.known_replies,
+                precision=settings.precision,
+                num_slots=settings.num_slots,
+                max_waiting=settings.max_waiting,
+                cache_bytes=settings.cache_mib * 2**20,
+            ),
             on_loaded,
         ),
         docs_url=None,
@@ -72,7 +82,7 @@ def create_app(
         ],
     )
     install_handlers(app)
-    for routes in (chat, sessions, health):
+    for routes in (chat, sessions, write, classify, health):
         app.include_router(routes.router)
     serve_reference(app)
     serve_page(app)
@@ -86,11 +96,17 @@ def _lifespan(
     async def run(app: FastAPI) -> AsyncIterator[None]:
         store = await open_store(settings)
         keeper = BotKeeper(lambda: load_bot(settings.checkpoint), on_loaded)
-        app.state.service = ServiceState(settings, keeper, store)
+        desk = Desk(settings.novelist, settings.max_writings)
+        labeller = Labeller(settings.head)
+        app.state.service = ServiceState(settings, keeper, store, desk, labeller)
         keeper.start()
+        desk.start()
+        labeller.start()
         try:
             yield
         finally:
+            await labeller.close()
+            await desk.close()
             await keeper.close()
             await store.close()
 

@@ -19,7 +19,6 @@ from api.problems import (
     invalid_field,
     to_response,
 )
-from api.schemas import ChatRequest
 from api.sessions import SessionNotFound
 from api.wording import in_words
 from chatbot.decoding.params import RANGES
@@ -145,7 +144,7 @@ def _answer_invalid_request(request: Request, error: Exception) -> Response:
     if unread and not _says_json(request):
         words = "请求体应是 JSON，请加上请求头 Content-Type: application/json。"
         return to_response(describe(problems.NOT_JSON, words))
-    return to_response(_invalid_fields(found))
+    return to_response(_invalid_fields(found, _field_names(request)))
 
 
 def _broken_json(body: Any, position: Any) -> problems.Problem:
@@ -162,11 +161,17 @@ def _says_json(request: Request) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _invalid_fields(found: Sequence[Any]) -> problems.Problem:
+def _field_names(request: Request) -> list[str]:
+    """The fields that the body of this request may have."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    return list(body.field_info.annotation.model_fields) if body is not None else []
+
+
+def _invalid_fields(found: Sequence[Any], allowed: Sequence[str]) -> problems.Problem:
     errors, sentences = [], []
     for item in found:
         path = [_printable(str(part)) for part in item["loc"][1:]]
-        words = _words(path, item)
+        words = _words(path, item, allowed)
         pointer = "#" + "".join(f"/{_escape(part)}" for part in path)
         errors.append(FieldError(pointer=pointer, code=item["type"], detail=words))
         sentences.append(f"{'.'.join(path)} {words}" if path else f"请求体{words}")
@@ -176,9 +181,9 @@ def _invalid_fields(found: Sequence[Any]) -> problems.Problem:
     return describe(problems.INVALID, f"{detail}。", errors)
 
 
-def _words(path: Sequence[str], item: Any) -> str:
+def _words(path: Sequence[str], item: Any, allowed: Sequence[str]) -> str:
     if item["type"] == "extra_forbidden":
-        return f"不是可用的字段，可用的有 {'、'.join(ChatRequest.model_fields)}"
+        return f"不是可用的字段，可用的有 {'、'.join(allowed)}"
     if path and path[0] in RANGES:
         return f"取值不对，允许：{RANGES[path[0]]}"
     return in_words(item["type"], item.get("ctx", {}))

@@ -65,6 +65,7 @@ class ChatRequest(BaseModel):
     temperature: float | None = _sampling("temperature", "越大越活泼；0 为总选最可能的词")
     top_k: int | None = _sampling("top_k", "只在最可能的几个词里选；0 为不限")
     top_p: float | None = _sampling("top_p", "只在累计概率达到它的词里选；1 为不限")
+    min_p: float | None = _sampling("min_p", "不选比最可能的词差太多的：至少有它这么多倍；0 为不限")
     repetition_penalty: float | None = _sampling("repetition_penalty", "大于 1 时少重复")
     no_repeat_ngram: int | None = _sampling("no_repeat_ngram", "不重复这么长的片段；0 为不限")
     max_new_tokens: int | None = _sampling("max_new_tokens", "回复最长多少个 token")

@@ -8,11 +8,14 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.wording import in_words
+from chatbot.decoding.params import CACHE_BYTES, MAX_WAITING, NUM_SLOTS, Precision
 
 MAX_MESSAGE_CHARS = 2000
 MAX_HISTORY_UTTERANCES = 200
 _PREFIX = "XIANLIAO_"
 _SHIPPED_CHECKPOINT = Path(__file__).parents[1] / "chatbot" / "checkpoints" / "xiaoxian"
+_SHIPPED_NOVELIST = _SHIPPED_CHECKPOINT.with_name("novelist")
+_SHIPPED_HEAD = _SHIPPED_CHECKPOINT.with_name("guard")
 
 
 class SettingsError(ValueError):
@@ -34,7 +37,14 @@ class Settings(BaseSettings):
     max_message_chars: int = Field(MAX_MESSAGE_CHARS, ge=1, le=MAX_MESSAGE_CHARS)
     max_history_utterances: int = Field(MAX_HISTORY_UTTERANCES, ge=0, le=MAX_HISTORY_UTTERANCES)
     known_replies: bool = True  # propose the checkpoint's known replies beside generated ones
+    precision: Precision = "auto"  # of the model's products
+    num_slots: int = Field(NUM_SLOTS, ge=1, le=256)  # replies in the making at once
+    max_waiting: int = Field(MAX_WAITING, ge=0, le=10_000)  # that may wait for a slot
+    cache_mib: int = Field(CACHE_BYTES // 2**20, ge=1)  # keys and values of conversations
     max_body_bytes: int = Field(64 * 1024, ge=1024)
+    novelist: Path = _SHIPPED_NOVELIST
+    head: Path = _SHIPPED_HEAD  # of POST /classify
+    max_writings: int = Field(2, ge=1, le=64)  # continuations of a novel at once
 
     @property
     def sessions_url(self) -> str:

@@ -5,6 +5,8 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from api.desk import Desk
+from api.labeller import Labeller
 from api.readiness import BotKeeper
 from api.sessions import SessionStore
 from api.settings import Settings
@@ -17,6 +19,8 @@ class ServiceState:
     settings: Settings
     keeper: BotKeeper
     store: SessionStore
+    desk: Desk
+    labeller: Labeller
 
 
 def service_state(request: Request) -> ServiceState:

@@ -30,6 +30,7 @@ _WORDS = {
     "model_type": "应是 JSON 对象",
     "dict_type": "应是 JSON 对象",
     "path_type": "应是路径",
+    "literal_error": "应是 {expected} 之一",
 }
 
 
@@ -46,4 +47,6 @@ def in_words(code: str, context: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> Any:
+    if isinstance(value, str):  # the choices of a literal: "'auto', 'int8' or 'float32'"
+        return value.replace(" or ", "、").replace(", ", "、").replace("'", "")
     return int(value) if isinstance(value, float) and value.is_integer() else value

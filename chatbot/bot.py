@@ -7,26 +7,33 @@ and only what is safe may be chosen.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from chatbot.checkpoint import GENERATION, Checkpoint, load_checkpoint
 from chatbot.decoding.engine import Engine
-from chatbot.decoding.params import RANGES, SamplingParams
+from chatbot.decoding.params import (
+    CACHE_BYTES,
+    MAX_WAITING,
+    NUM_SLOTS,
+    RANGES,
+    Precision,
+    SamplingParams,
+)
 from chatbot.decoding.request import Proposal, Request
 from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.worker import Worker
 from chatbot.dialogue import DialogueEncoder
 from chatbot.errors import CheckpointError, InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Draft, Generation, Origin, Reply
-from chatbot.known import KnownReplies
+from chatbot.known import KnownReplies, Match
 from chatbot.safety.guard import Guard
 
 __all__ = ["Bot", "Generation", "Reply", "token_rules"]
 
-_NUM_SLOTS = 8
-_MAX_WAITING = 32
 _NUM_PROPOSALS = 24
+_RETORT_FITS = 0.6  # how like the message a retort's occasion is taken to be
 _TRUST = 0.5  # prior of a reply that people wrote, before it is known how like the message is
 _WARM_UP = SamplingParams(max_new_tokens=8, seed=0)
 _FRAME = 2  # the [CLS] before a message and the [SEP] after it
@@ -44,29 +51,68 @@ class Bot:
         self,
         checkpoint: Checkpoint,
         *,
-        num_slots: int = _NUM_SLOTS,
-        max_waiting: int = _MAX_WAITING,
+        num_slots: int = NUM_SLOTS,
+        max_waiting: int = MAX_WAITING,
         use_known: bool = True,
+        precision: Precision = "auto",
+        cache_bytes: int = CACHE_BYTES,
+        guard: Guard | None = None,
     ) -> None:
-        """Take a checkpoint over; ``use_known``: propose its known replies, if it has any."""
+        """Take a checkpoint over.
+
+        Args:
+            num_slots, max_waiting, precision, cache_bytes: as the engine takes them.
+            use_known: propose the checkpoint's known replies, if it has any.
+            guard: at both doors; by default over our lexicon and the operator's.
+
+        Raises:
+            LexiconError: the operator's lexicon cannot be read.
+        """
         self.name = str(checkpoint.manifest["name"])
         self.defaults = _defaults(checkpoint)
         self._encoder = DialogueEncoder(checkpoint.tokenizer)
         self._rules = token_rules(self._encoder)
-        self._guard = Guard.default()
+        self._guard = guard or Guard.configured()
         self._known = KnownReplies(checkpoint.known if use_known else ())
-        engine = Engine(checkpoint.model, num_slots=num_slots, max_waiting=max_waiting)
+        engine = Engine(
+            checkpoint.model,
+            num_slots=num_slots,
+            max_waiting=max_waiting,
+            precision=precision,
+            cache_bytes=cache_bytes,
+        )
         self._num_positions = engine.max_length
-        self._worker = Worker(engine)
+        self._worker = Worker(engine, num_threads=_spare_cores())
 
     @classmethod
-    def from_checkpoint(cls, folder: str | Path, *, use_known: bool = True) -> "Bot":
+    def from_checkpoint(
+        cls,
+        folder: str | Path,
+        *,
+        num_slots: int = NUM_SLOTS,
+        max_waiting: int = MAX_WAITING,
+        use_known: bool = True,
+        precision: Precision = "auto",
+        cache_bytes: int = CACHE_BYTES,
+    ) -> "Bot":
         """Load a checkpoint folder; takes seconds.
 
         Raises:
             CheckpointError: it is missing, corrupt, or does not fit together.
         """
-        return cls(load_checkpoint(folder), use_known=use_known)
+        return cls(
+            load_checkpoint(folder),
+            num_slots=num_slots,
+            max_waiting=max_waiting,
+            use_known=use_known,
+            precision=precision,
+            cache_bytes=cache_bytes,
+        )
+
+    @property
+    def guard(self) -> Guard:
+        """What decides at both doors."""
+        return self._guard
 
     def max_message_tokens(self, max_new_tokens: int) -> int:
         """Return how many tokens a message can have beside a reply of ``max_new_tokens``.
@@ -152,6 +198,8 @@ class Bot:
             return []
         assert params.seed is not None
         known = self._known.propose(history, message, count=_NUM_PROPOSALS, seed=params.seed)
+        retorts = [reply for reply in self._guard.retorts(message) if reply not in history]
+        known += [Match(reply, _RETORT_FITS) for reply in retorts]
         ids = self._encoder.encode_utterances([item.reply for item in known])
         return [
             Proposal(tuple(reply), _TRUST + (1 - _TRUST) * item.similarity)
@@ -195,3 +243,14 @@ def _defaults(checkpoint: Checkpoint) -> SamplingParams:
         return SamplingParams(**checkpoint.generation)
     except InvalidParams as error:
         raise CheckpointError(f"{file}: {error}；请改正或删去这一项") from None
+
+
+def _spare_cores() -> int:
+    """Return all cores but one, which the event loop needs.
+
+    The threads of a product wait for each other: one that does not get its core makes the rest
+    spin, and a step takes ten times as long as on a core less.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    num_cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, num_cores - 1)

@@ -5,6 +5,7 @@
     ├── InvalidMessage        the message cannot be answered as it stands
     │   ├── MessageEmpty      nothing is left of it after tokenization
     │   └── MessageTooLong    it does not fit the model's window
+    ├── InvalidPrompt         the novelist cannot go on from this text
     ├── InvalidParams         a sampling parameter is out of its range
     ├── QueueFull             too many requests wait; try again later
     ├── EngineStopped         the engine is closed or closing
@@ -40,6 +41,10 @@ class MessageTooLong(InvalidMessage):
         super().__init__(f"消息有 {tokens} 个 token，最多 {limit} 个；请分成几条发")
         self.tokens = tokens
         self.limit = limit
+
+
+class InvalidPrompt(ChatbotError):
+    """The novelist cannot go on from this text: it holds characters unknown to it."""
 
 
 class InvalidParams(ChatbotError, ValueError):

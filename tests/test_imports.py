@@ -144,7 +144,9 @@ def test_decoding_is_entered_through_the_engine() -> None:
         used = {name for name in imports_of(module) if within(name, ["chatbot.decoding"])}
         doors = {"chatbot.decoding.params"}
         if module.partition(".")[0] == "training":  # what is handed to an engine, and its weights
-            doors |= {"chatbot.decoding.request", "chatbot.decoding.ranking"}
+            doors |= {
+                f"chatbot.decoding.{name}" for name in ("reading", "request", "ranking", "scoring")
+            }
         if "chatbot.decoding.engine" in used and module.partition(".")[0] != "api":
             # The runner is how a model is handed to an engine; alone it would go around it.
             doors |= {"chatbot.decoding.engine", "chatbot.decoding.runner"}

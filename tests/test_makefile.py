@@ -18,7 +18,11 @@ TARGETS = {
     "check",
     "train-dialogue",
     "train-base",
+    "train-novel",
+    "train-head",
+    "write-novel",
     "report",
+    "bench",
     "clean",
 }
 
@@ -71,12 +75,51 @@ def test_help_lists_every_target_and_is_the_default() -> None:
             "-m training dialogue --corpus 'training/corpus' --init 'i' --out 'runs/dialogue'",
         ),
         (["train-base", "CORPORA=a; b"], "-m training base --corpora 'a; b'"),
+        (
+            ["train-head", "DATA=my data.tsv"],
+            "-m training head --data 'my data.tsv' --init 'chatbot/checkpoints/xiaoxian'",
+        ),
+        (
+            [
+                "train-head",
+                "DATA=d",
+                "INIT=i",
+                "FREEZE=no_grad",
+                "FORM=generation",
+                "OUT=o",
+                "RESUME=1",
+            ],
+            "-m training head --data 'd' --init 'i' --freeze 'no_grad' --form 'generation'"
+            " --out 'o' --resume",
+        ),
+        (["train-novel"], "-m training novel"),
+        (
+            ["train-novel", "NOVEL=my novel.txt", "OUT=o", "RESUME=1"],
+            "-m training novel --novel 'my novel.txt' --out 'o' --resume",
+        ),
+        (["write-novel"], "-m chatbot write"),
+        (
+            ["write-novel", "PROMPT=--“it's”", "CHECKPOINT=c"],
+            "-m chatbot write --checkpoint 'c' -- '--“it'\\''s”'",
+        ),
+        (["bench"], "-m benchmarks"),
+        (
+            ["bench", "ROWS=1,8", "MODELS=m", "ONLY=p", "PAIRS=7", "OUT=o.md"],
+            "-m benchmarks --rows '1,8' --models 'm' --only 'p' --pairs '7' --out 'o.md'",
+        ),
         (["test"], "-m pytest"),
         (["check"], "-m mypy"),
     ],
 )
 def test_targets_pass_their_variables(arguments: list[str], command: str) -> None:
     assert dry_run(*arguments) == f".venv/bin/python {command}"
+
+
+def test_training_a_head_needs_data() -> None:
+    done = run_make("train-head")
+    assert done.returncode == 2
+    assert "错误：请给出数据" in done.stderr
+    assert "make train-head DATA=文件" in done.stderr
 
 
 def test_serving_installs_no_development_tools() -> None:

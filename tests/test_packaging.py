@@ -49,7 +49,8 @@ def compose_service() -> dict[str, Any]:
 
 def test_every_direct_dependency_is_pinned_exactly() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    direct = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"].values()
+    direct = [*project["dependencies"], *(name for extra in extras for name in extra)]
     names = {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in direct}
     assert names <= set(pins())
 

@@ -17,8 +17,10 @@ from training.corpora import GENERATED, is_generated, write_dialogues
 from training.dialogue import train_dialogue
 from training.errors import ConfigError, TrainingError
 from training.exchanges import Exchange
+from training.head.commands import guard, guard_test, head, head_compare
 from training.memory.fillers import read_fillers
 from training.memory.generate import generate
+from training.novel.commands import novel, novel_compare
 from training.prepare import prepare_corpus, print_report
 from training.recipe import PROVIDED_CORPUS, read_recipe
 from training.report.commands import rate, report
@@ -167,6 +169,12 @@ def base(
 
 app.command()(report)
 app.command()(rate)
+app.command()(novel)
+app.command()(novel_compare)
+app.command()(head)
+app.command("head-compare")(head_compare)
+app.command()(guard)
+app.command("guard-test")(guard_test)
 
 
 def main() -> None:

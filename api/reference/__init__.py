@@ -1,5 +1,6 @@
 """GET /docs: the interface, described for people, from the OpenAPI description alone."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from api.problems import ProblemError
 from api.reference.document import render_document
 from api.state import service_state
 from chatbot.decoding.params import RANGES
+from chatbot.writing import WRITING_RANGES
 
 _STYLE_SHEET = Path(__file__).with_name("style.css")
 
@@ -30,10 +32,13 @@ def serve_reference(app: FastAPI) -> None:
     app.add_route("/docs/style.css", style, include_in_schema=False)
 
 
-def _model_defaults(request: Request) -> dict[str, Any]:
-    """What the sampling fields are when a client leaves them out; empty until a model is there."""
-    try:
-        defaults = service_state(request).keeper.get().defaults
-    except ProblemError:
-        return {}
-    return {name: getattr(defaults, name) for name in RANGES}
+def _model_defaults(request: Request) -> dict[str, dict[str, Any]]:
+    """What the sampling fields of a path are when left out; nothing until its model is there."""
+    service = service_state(request)
+    found = {}
+    with suppress(ProblemError):
+        chat = service.keeper.get().defaults
+        found["/chat"] = {name: getattr(chat, name) for name in RANGES}
+    if write := service.desk.defaults:
+        found["/write"] = {name: getattr(write, name) for name in WRITING_RANGES}
+    return found

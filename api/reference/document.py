@@ -44,11 +44,13 @@ _PAGE = """<!doctype html>
 """
 
 
-def render_document(openapi: Schema, base_url: str, defaults: Mapping[str, Any]) -> str:
+def render_document(
+    openapi: Schema, base_url: str, defaults: Mapping[str, Mapping[str, Any]]
+) -> str:
     """The whole page for an OpenAPI description.
 
     `base_url` stands in the examples. `defaults` are values that the description leaves to
-    the model, by the field's name.
+    the model, by the path and the field's name.
     """
     operations = [
         (method.upper(), path, operation)
@@ -76,7 +78,7 @@ def _content(method: str, path: str, operation: Schema) -> str:
 def _operation(
     openapi: Schema,
     base_url: str,
-    defaults: Mapping[str, Any],
+    defaults: Mapping[str, Mapping[str, Any]],
     method: str,
     path: str,
     operation: Schema,
@@ -89,7 +91,7 @@ def _operation(
     ]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body:
-        fields = fields_of(openapi, resolve(openapi, body["schema"]), defaults)
+        fields = fields_of(openapi, resolve(openapi, body["schema"]), defaults.get(path, {}))
         parts += ["<h3>请求</h3>", _table(fields, is_request=True)]
     for status, response in operation["responses"].items():
         if status.startswith("2"):

@@ -38,6 +38,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("XIANLIAO_MAX_MESSAGE_CHARS", "0", "最小是 1"),
         ("XIANLIAO_MAX_HISTORY_UTTERANCES", "1.5", "应是整数"),
         ("XIANLIAO_MAX_BODY_BYTES", "1", "最小是 1024"),
+        ("XIANLIAO_PRECISION", "int4", "应是 auto、int8、bfloat16、float32 之一"),
     ],
 )
 def test_a_bad_variable_is_named_in_one_line(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,10 @@ from chatbot.errors import (
     QueueFull,
 )
 from chatbot.known import KnownReply
+from chatbot.safety.guard import Guard
+from chatbot.safety.lexicon import SHIPPED_LEXICON
+from chatbot.safety.live import live_lexicon
+from chatbot.safety.replies import RETORTS
 from vocab.wordpiece import load_tokenizer
 
 PARAMS = SamplingParams(max_new_tokens=12, seed=1)
@@ -60,7 +65,8 @@ def test_it_answers_in_pieces_that_join_to_the_reply(bot: Bot) -> None:
     asyncio.run(talk())
 
 
-def test_greedy_equals_the_text_of_generate(bot: Bot, tiny_checkpoint: Path) -> None:
+def test_greedy_equals_the_text_of_generate(tiny_checkpoint: Path) -> None:
+    bot = Bot.from_checkpoint(tiny_checkpoint, precision="float32")
     model = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32)
     encoder = DialogueEncoder(load_tokenizer(tiny_checkpoint))
     params = SamplingParams(temperature=0, repetition_penalty=1.2, max_new_tokens=20)
@@ -77,6 +83,7 @@ def test_greedy_equals_the_text_of_generate(bot: Bot, tiny_checkpoint: Path) -> 
         )
         expected = encoder.decode(output[0, ids.shape[1] :].tolist())
         assert ask(bot, message, params, ("早", "早呀")).text == expected
+    bot.close()
 
 
 def test_history_changes_the_reply(bot: Bot) -> None:
@@ -98,14 +105,17 @@ def test_a_seed_repeats_a_reply_also_beside_others(bot: Bot) -> None:
 
 
 def test_prompt_and_reply_fit_at_every_length_of_history(bot: Bot) -> None:
-    """Whole turns are kept, newest first, and none is dropped that would have fitted."""
+    """Whole turns are kept, newest first; a quarter of the budget goes at a time."""
     message, turn = "说说看", ("一" * 9, "二" * 7)
     for max_new_tokens, lengths in ((1, range(20)), (64, (10, 11)), (128, (6, 7, 100))):
         params = SamplingParams(temperature=0, max_new_tokens=max_new_tokens)
         budget = NUM_POSITIONS - max_new_tokens
         for num_turns in lengths:
             reply = ask(bot, message, params, turn * num_turns)
-            used = min(num_turns, (budget - 5) // 18)
+            surplus = 18 * num_turns - (budget - 5)
+            step = budget // 4
+            wanted = -(-surplus // step) * step if surplus > 0 else 0
+            used = num_turns - -(-wanted // 18)
             assert (reply.history_used, reply.history_dropped) == (2 * used, 2 * (num_turns - used))
             assert reply.prompt_tokens == 5 + 18 * used
             assert reply.prompt_tokens + reply.completion_tokens <= NUM_POSITIONS
@@ -149,19 +159,19 @@ def test_what_the_model_must_not_say_does_not_leave(tiny_checkpoint: Path) -> No
     encoder = DialogueEncoder(checkpoint.tokenizer)
     bad = encoder.encode_utterances(["傻逼"])[0]
 
-    class Rude(torch.nn.Module):
-        """Says the same whatever it is asked, from position to position."""
-
-        def forward(self, input_ids: torch.Tensor, **_: object) -> object:
-            row = torch.zeros(1, 1, len(checkpoint.tokenizer))
-            follow = {encoder.sep_id: bad[0], **dict(pairwise(bad))}
-            row[0, 0, follow.get(int(input_ids[0, -1]), encoder.sep_id)] = 9
-            return type("Output", (), {"logits": row})
-
+    follow = {encoder.sep_id: bad[0], **dict(pairwise(bad))}
     bot = Bot(checkpoint)
-    rude = Rude()
-    rude.config, rude.device = checkpoint.model.config, checkpoint.model.device  # type: ignore[assignment]
-    bot._worker._engine.runner.model = rude  # type: ignore[assignment]
+    runner = bot._worker._engine.runner
+    run = runner.run
+
+    def rude(*step: Any) -> torch.Tensor:
+        """Say the same whatever is asked, from id to id."""
+        logits = run(*step)
+        newest = [int(sequence.context_ids[-1]) for sequence in runner.rows]
+        wanted = torch.tensor([follow.get(token_id, encoder.sep_id) for token_id in newest])
+        return torch.nn.functional.one_hot(wanted, logits.shape[1]).float()
+
+    runner.run = rude  # type: ignore[method-assign]
     reply = ask(bot, "你好", SamplingParams(temperature=0, repetition_penalty=1))
     bot.close()
     assert reply.finish_reason == "filtered"
@@ -267,6 +277,36 @@ def test_a_known_reply_is_proposed_beside_the_sampled_ones(
         assert "傻" not in ask(bot, "早上好", params).text  # an unsafe one is never chosen
     with contextlib.closing(Bot.from_checkpoint(knowing_folder, use_known=False)) as bot:
         assert ask(bot, "你好", params).text != "你好呀，来聊聊。"
+
+
+def test_an_insult_is_answered_with_good_humour(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
+    monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: sure)
+    params = replace(PARAMS, candidates=3, max_new_tokens=40)
+    with contextlib.closing(Bot.from_checkpoint(tiny_checkpoint)) as bot:
+        said: tuple[str, ...] = ()
+        for _ in RETORTS:  # no two of a talk are alike
+            retort = ask(bot, "你这个傻逼", params, history=said).text
+            assert retort in RETORTS
+            assert retort not in said
+            said += ("你这个傻逼", retort)
+        assert ask(bot, "你这个傻逼", params, history=said).text not in RETORTS
+        assert ask(bot, "你好", params).text not in RETORTS
+
+
+def test_a_guard_that_is_handed_in_decides(tiny_checkpoint: Path) -> None:
+    class Strict:
+        def probability(self, text: str) -> float:
+            return 0.9 if text else 0.0
+
+    guard = Guard(live_lexicon(SHIPPED_LEXICON), Strict())
+    with contextlib.closing(Bot(load_checkpoint(tiny_checkpoint), guard=guard)) as bot:
+        assert bot.guard is guard
+        for candidates in (1, 3):
+            reply = ask(bot, "你好", replace(PARAMS, candidates=candidates))
+            assert (reply.text, reply.finish_reason) == (guard.fallback(), "filtered")
 
 
 def test_several_candidates_give_one_reply_that_the_seed_repeats(bot: Bot) -> None:

@@ -132,6 +132,7 @@ def test_a_filtered_reply_ends_as_the_bot_s_does(folder: Path) -> None:
                 "stream": lambda _: Filter(),
                 "check_input": lambda *_: None,
                 "check_output": lambda *_: True,
+                "retorts": lambda *_: (),
                 "fallback": lambda _: "换个话头。",
             },
         )()

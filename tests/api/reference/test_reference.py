@@ -89,7 +89,8 @@ def test_examples_name_this_service_and_cannot_inject(client: TestClient) -> Non
     assert "curl http://xn--" in page
     description = client.get("/openapi.json").json()
     description["info"]["title"] = description["info"]["description"] = "<script>"
-    assert "<script>" not in render_document(description, "http://<script>", {"top_k": "<script>"})
+    defaults = {"/chat": {"top_k": "<script>"}}
+    assert "<script>" not in render_document(description, "http://<script>", defaults)
 
 
 def test_fields_of_inner_objects_follow_with_their_path() -> None:

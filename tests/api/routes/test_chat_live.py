@@ -73,9 +73,9 @@ class EndlessBot:
         engine = self.bot._worker._engine
         run = engine.runner.run
 
-        def slow_run(sequences: Any) -> Any:
+        def slow_run(*step: Any) -> Any:
             time.sleep(SLOW_STEP)
-            return run(sequences)
+            return run(*step)
 
         engine.runner.run = slow_run
         return self.bot

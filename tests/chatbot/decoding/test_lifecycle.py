@@ -179,5 +179,5 @@ def test_every_request_ends_once_and_nothing_leaks(
         pass
 
     Machine.model, Machine.prompts, Machine.replies = poisoned_model, prompts, {}
-    Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+    Machine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
     Machine.TestCase().runTest()
