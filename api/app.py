@@ -23,6 +23,7 @@ from api.sessions import open_store
 from api.settings import Settings
 from api.state import ServiceState
 from chatbot.bot import Bot
+from chatbot.classifier import SHIPPED_GUARD
 
 _DESCRIPTION = "中文闲聊机器人的接口。所有错误都是 `application/problem+json`（RFC 9457）。"
 
@@ -69,6 +70,7 @@ def create_app(
                 num_slots=settings.num_slots,
                 max_waiting=settings.max_waiting,
                 cache_bytes=settings.cache_mib * 2**20,
+                judge=SHIPPED_GUARD if settings.judge_replies else None,
             ),
             on_loaded,
         ),

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     num_slots: int = Field(NUM_SLOTS, ge=1, le=256)  # replies in the making at once
     max_waiting: int = Field(MAX_WAITING, ge=0, le=10_000)  # that may wait for a slot
     cache_mib: int = Field(CACHE_BYTES // 2**20, ge=1)  # keys and values of conversations
+    judge_replies: bool = True  # by the shipped classifier, whole, before they leave
     max_body_bytes: int = Field(64 * 1024, ge=1024)
     novelist: Path = _SHIPPED_NOVELIST
     head: Path = _SHIPPED_HEAD  # of POST /classify

@@ -29,16 +29,19 @@ def chat(
         typer.Option(help="聊天记录接着写到这个文件；不给就存到 data/chats/", show_default=False),
     ] = None,
     known: Annotated[bool, typer.Option(help="也从模型自带的现成回答里挑")] = True,
+    judge: Annotated[bool, typer.Option(help="回答出口前整句过一遍分类器")] = True,
 ) -> None:
     """聊天，边生成边显示，记得前面说过的话。"""
     # Imported here: the libraries behind the model take seconds, and --help should not.
     from chatbot.bot import Bot
     from chatbot.checkpoint import SHIPPED_CHECKPOINT
+    from chatbot.classifier import SHIPPED_GUARD
     from chatbot.terminal import TerminalChat, Transcript
 
     transcript = Transcript(save)
     folder = checkpoint or SHIPPED_CHECKPOINT
-    with contextlib.closing(Bot.from_checkpoint(folder, use_known=known)) as bot:
+    bot = Bot.from_checkpoint(folder, use_known=known, judge=SHIPPED_GUARD if judge else None)
+    with contextlib.closing(bot):
         TerminalChat(bot, transcript).run()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chatbot.checkpoint import GENERATION, Checkpoint, load_checkpoint
+from chatbot.classifier import load_classifier
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import (
     CACHE_BYTES,
@@ -94,12 +95,20 @@ class Bot:
         use_known: bool = True,
         precision: Precision = "auto",
         cache_bytes: int = CACHE_BYTES,
+        judge: str | Path | None = None,
     ) -> "Bot":
         """Load a checkpoint folder; takes seconds.
 
+        Args:
+            judge: the folder of a classifier that judges whole replies on their way out, so that
+                even a single candidate leaves all at once; None: the lexicon alone decides.
+
         Raises:
-            CheckpointError: it is missing, corrupt, or does not fit together.
+            CheckpointError: a folder is missing, corrupt, or does not fit together.
+            LexiconError: the operator's lexicon cannot be read.
         """
+        classifier = load_classifier(judge) if judge is not None else None
+        threshold = classifier.threshold if classifier is not None else 1.0
         return cls(
             load_checkpoint(folder),
             num_slots=num_slots,
@@ -107,6 +116,7 @@ class Bot:
             use_known=use_known,
             precision=precision,
             cache_bytes=cache_bytes,
+            guard=Guard.configured(classifier, threshold),
         )
 
     @property

@@ -19,25 +19,14 @@ from functools import cache, lru_cache
 
 import opencc
 
+from chatbot.safety.lookalikes import READ_AS
+
 Offsets = list[tuple[int, int]] | tuple[tuple[int, int], ...]
 BREAK = " "
 _SEPARATOR = "\0"
 _CLAUSE_MARKS = frozenset("\n\r，。！？；：、…,!?;:｡､﹐﹑﹔﹕﹖﹗‼⁇⁈⁉︰︙⋯")
 _STROKES = frozenset("丶丨丿亅乀乁乄灬")  # Letters to Unicode, but written as separators: 傻丶逼.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5")  # Letters without a glyph.
-# Characters that are read as others: spellings that t2s leaves alone, radicals that NFKC does,
-# pictures that stand for their names, letters that look Latin, and Latin ones in boxes and flags.
-_READ_AS: dict[int, str | int] = str.maketrans(
-    "妳伱沵莪儍牠砲屄偪毴肏婬疍の⺅⺘⺡⺨⺼⻌艸ьㄅ🐴🐎🐶🐕🐷🐖🐽🐔💩🥚🐢👴🔫💊🔪📦"
-    + "аеіјѕорсухԁһкмтнвγαορτικν",
-    "你你你我傻它炮逼逼逼操淫蛋的亻扌氵犭月辶草bb马马狗狗猪猪猪鸡屎蛋龟爷枪药刀盒"
-    + "aeijsopcyxdhkmthbyaoptikv",
-) | str.maketrans({"🤡": "小丑", "💣": "炸弹"})
-_READ_AS |= {
-    start + place: chr(ord("a") + place)
-    for start in (0x1F150, 0x1F170, 0x1F1E6)  # 🅐, 🅰, 🇦
-    for place in range(26)
-}
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5ˉˊˇˋ˙")  # No glyph, or tones.
 _REPEATED_OR_APART = re.compile(rf"(.)\1|{_SEPARATOR}")
 _DOUBLING = frozenset("妈爸爷奶姐妹哥弟叔姑舅姨婆公太宝狗g")
 
@@ -155,7 +144,7 @@ def fold(char: str) -> str:
         return BREAK
     if char in _STROKES:
         return _SEPARATOR
-    folded = unicodedata.normalize("NFKC", char).casefold().translate(_READ_AS)
+    folded = unicodedata.normalize("NFKC", char).casefold().translate(READ_AS)
     letters = unicodedata.normalize("NFD", folded)
     kept = "".join(_keep(letter) for letter in letters)
     kept = unicodedata.normalize("NFC", kept)

@@ -90,6 +90,7 @@ def test_openapi_tells_the_fields_their_ranges_and_the_problems(client: TestClie
         "temperature",
         "top_k",
         "top_p",
+        "min_p",
         "repetition_penalty",
         "no_repeat_ngram",
         "max_new_tokens",

@@ -40,7 +40,9 @@ def test_unknown_characters_are_all_named_once_in_one_line_with_the_remedy() -> 
 
 
 @given(TEXTS)
-def test_a_saved_vocabulary_is_the_same(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_a_saved_vocabulary_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
     path = tmp_path_factory.mktemp("chars") / "chars.json"
     CharVocab(text).save(path)
     assert CharVocab.load(path).itos == CharVocab(text).itos

@@ -28,7 +28,8 @@ def draw_confusion(path: Path, scores: Scores) -> None:
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         names = _names([scores.labels[place] for place in places], places)
         tilt = 45 if max(map(len, names)) > 3 else 0
-        axes.set_xticks(range(len(places)), names, rotation=tilt, ha="right" if tilt else "center")
+        side = "right" if tilt else "center"
+        axes.set_xticks(range(len(places)), names, rotation=tilt, ha=side, rotation_mode="anchor")
         axes.set_yticks(range(len(places)), names)
         axes.set_xlabel(_text("判成", "predicted"))
         axes.set_ylabel(_text("其实是", "true"))

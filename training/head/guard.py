@@ -20,6 +20,7 @@ from training.head.backbone import load_pretrained
 from training.head.classification import ClassifierTask, calibrated, evaluate
 from training.head.examples import Example
 from training.head.figure import draw_precision_recall
+from training.head.freezing import freeze
 from training.head.guard_texts import EXAMPLES, OFFENSIVE, GuardTexts, gather
 from training.head.threshold import (
     Detection,
@@ -37,14 +38,14 @@ _NAME = "guard-5m"
 _POOLING, _NUM_LAYERS = "mean", 4
 _WRONG_SHARE = 0.005  # of innocent texts that may be blocked
 _CONFIG = TrainConfig(
-    epochs=4,
+    epochs=2,
     row_length=128,
     batch_rows=32,
     learning_rate=3e-4,
     warmup_steps=100,
     dropout=0.1,
     patience=3,
-    validate_every=500,
+    validate_every=800,
 )
 
 
@@ -85,6 +86,7 @@ def train_guard(cold: Path, out: Path, *, resume: bool = False) -> Path:
     print_split(texts.split, balance=False)
     backbone, tokenizer = load_pretrained(str(SHIPPED_CHECKPOINT), num_layers=_NUM_LAYERS)
     model = BackboneWithHead(backbone, len(texts.split.labels), pooling=_POOLING)
+    freeze(model, "embeddings")
     task = ClassifierTask(model, tokenizer, texts.split, _CONFIG, name=_NAME, balance=False)
     Trainer(task, _CONFIG, out).run(resume=resume and saved_state(out / "state") is not None)
     return finish_guard(load_head(out / "best"), texts, out / "guard")

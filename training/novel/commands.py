@@ -33,7 +33,7 @@ def novel(
     epochs: Annotated[int, typer.Option(help="最多练几遍")] = 60,
     batch_rows: BatchRows = 32,
     learning_rate: LearningRate = 1e-3,
-    dropout: Dropout = 0.2,
+    dropout: Dropout = 0.3,
     validate_every: Annotated[int, typer.Option(help="几步验证一次；0 为每遍一次")] = 100,
     patience: Annotated[int, typer.Option(help="几次验证没有进步就停，0 不停")] = 0,
     seed: Seed = 0,

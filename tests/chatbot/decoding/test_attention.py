@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from chatbot.decoding.attention import (
     length_mask,
 )
 
-CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+CLOSE: Any = {"rtol": 1e-5, "atol": 1e-5}
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -47,8 +49,9 @@ def test_one_query_a_row_sees_its_own_length() -> None:
     lengths = torch.tensor([1, 5, 12, 7])
     mixed = attend_one(query[:, :, 0], (key, value), length_mask(lengths, 12))
     for row, length in enumerate(lengths.tolist()):
-        own = (part[row : row + 1, :, :length] for part in (key, value))
-        expected = scaled_dot_product_attention(query[row : row + 1], *own, scale=1.0)
+        own = slice(row, row + 1)
+        seen = key[own, :, :length], value[own, :, :length]
+        expected = scaled_dot_product_attention(query[own], seen[0], seen[1], scale=1.0)
         torch.testing.assert_close(mixed[row], expected[0, :, 0], **CLOSE)
 
 

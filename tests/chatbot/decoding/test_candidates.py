@@ -1,6 +1,7 @@
 """Several replies to one request: sampled together, proposed, ranked, one chosen."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def scored(model: GPT2LMHeadModel, ids: Ids, has_stop: bool, prior: float = 0.0)
 def test_the_first_candidate_is_the_reply_without_candidates(
     model: GPT2LMHeadModel, rules: TokenRules
 ) -> None:
-    params = {"temperature": 1.0, "seed": 5, "max_new_tokens": 16}
+    params: Any = {"temperature": 1.0, "seed": 5, "max_new_tokens": 16}
     engine = Engine(model, precision="float32")
     (alone,) = engine.generate([PROMPT], SamplingParams(**params), rules)
     request = run(engine, Request(PROMPT, SamplingParams(**params, candidates=6), rules))

@@ -38,7 +38,7 @@ def test_one_that_runs_ends_at_its_deadline_with_what_it_has(
     engine.step()
     clock.now = 1004.9
     engine.step()
-    assert late.finish_reason is None
+    assert not late.is_finished
     clock.now = 1005.0
     assert engine.step() == [late, other]
     assert (late.finish_reason, late.error, len(late.output_ids)) == ("deadline", None, 2)

@@ -55,11 +55,13 @@ def test_a_reply_is_the_same_alone_and_in_1000_random_mixes(
     run_mixed: RunMixed,
     precision: Precision,
 ) -> None:
-    expected = list(alone(model, precision, [Request(*item, rules) for item in asked]))
+    expected = list(
+        alone(model, precision, [Request(prompt, params, rules) for prompt, params in asked])
+    )
     assert len(set(expected)) > 0.9 * NUM_ASKED
     order = [*range(NUM_ASKED)] * (NUM_MIXES // NUM_ASKED)
     random.Random(0).shuffle(order)
-    requests = [Request(*asked[place], rules) for place in order]
+    requests = [Request(asked[place][0], asked[place][1], rules) for place in order]
     engine = Engine(model, num_slots=12, precision=precision, cache_bytes=0)
     run_mixed(engine, requests)
     same = sum(

@@ -4,7 +4,7 @@ Every request ends exactly once, no slot and no row leaks, and no token of one r
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import pytest
 from hypothesis import settings
@@ -32,7 +32,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     model: GPT2LMHeadModel
     prompts: list[Ids]
-    replies: dict[tuple[Precision, Ids, SamplingParams], tuple[list[int], str | None]]
+    replies: dict[Hashable, tuple[list[int], str | None]]
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -105,7 +106,7 @@ def test_a_step_reads_no_more_prompt_tokens_than_it_may(
     class Spy:
         """The decoder, with a note of how many tokens it reads."""
 
-        def __call__(self, ids: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        def __call__(self, ids: torch.Tensor, *others: Any) -> torch.Tensor:
             counts.append(len(ids) - len(engine.runner.rows))
             return decoder(ids, *others)
 

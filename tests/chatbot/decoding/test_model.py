@@ -24,7 +24,8 @@ def logits(decoder: Decoder, ids: list[int] = IDS) -> torch.Tensor:
 
 def expected_logits(model: GPT2LMHeadModel, ids: list[int] = IDS) -> torch.Tensor:
     with torch.no_grad():
-        return model(torch.tensor([ids])).logits[0].float()
+        logits: torch.Tensor = model(torch.tensor([ids])).logits[0]
+    return logits.float()
 
 
 def make(**options: Any) -> GPT2LMHeadModel:

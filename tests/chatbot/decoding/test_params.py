@@ -78,7 +78,7 @@ def test_params_are_frozen_and_keyword_only() -> None:
     with pytest.raises(FrozenInstanceError):
         SamplingParams().top_k = 3  # type: ignore[misc]
     with pytest.raises(TypeError):
-        SamplingParams(0.5)  # type: ignore[misc]
+        SamplingParams(0.5)  # type: ignore[call-arg]
 
 
 def test_seeded_keeps_a_seed_and_draws_one_that_is_in_range() -> None:

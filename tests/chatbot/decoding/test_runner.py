@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ Ids = tuple[int, ...]
 MakeRequest = Callable[..., Request]
 RandomPrompts = Callable[..., list[Ids]]
 VOCAB_SIZE, SEP = 97, 3
-CLOSE = {"rtol": 1e-4, "atol": 1e-4}
+CLOSE: Any = {"rtol": 1e-4, "atol": 1e-4}
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def reference(logits: torch.Tensor, sequence: Sequence) -> torch.Tensor:
         ]
     )
     context = torch.from_numpy(sequence.context_ids)[None]
-    row = processors(context, logits[None].clone())[0]
+    row: torch.Tensor = processors(context, logits[None].clone())[0]
     return row.double().softmax(dim=0)
 
 

@@ -67,6 +67,15 @@ def test_rows_together_are_rows_alone(seed: int, count: int, size: int) -> None:
     assert sampling.sample(logits.clone(), sequences) == alone
 
 
+def test_a_row_that_looks_further_is_not_taken_for_another() -> None:
+    """The middle row's nucleus is wider than the first look; the others see all at once."""
+    logits = torch.zeros(3, 500)
+    logits[0, 77] = logits[2, 88] = 100.0
+    sequences = [make([2, 10, SEP], top_k=k, seed=5) for k in (1000, 0, 1000)]
+    token_id = sample_one(logits[1], copy.deepcopy(sequences[1]))
+    assert sampling.sample(logits, sequences) == [77, token_id, 88]
+
+
 def test_banned_ids_are_never_sampled_and_the_first_token_does_not_stop() -> None:
     logits = torch.zeros(8)
     logits[[*BANNED, SEP]] = 50.0

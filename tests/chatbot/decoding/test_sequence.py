@@ -21,7 +21,7 @@ def drawn(sequence: Sequence) -> list[float]:
 def test_a_stop_id_ends_it_and_is_no_part_of_the_reply() -> None:
     sequence = make()
     sequence.append(7)
-    assert sequence.stop_reason is None
+    assert (sequence.output_ids, sequence.stop_reason) == ([7], None)
     sequence.append(3)
     assert (sequence.output_ids, sequence.stop_reason) == ([7], "stop")
     with pytest.raises(AssertionError):

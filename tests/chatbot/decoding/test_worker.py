@@ -1,7 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import torch
@@ -159,7 +159,7 @@ def test_only_the_workers_thread_touches_the_model(
     threads: set[str] = set()
     forward = Decoder.__call__
 
-    def spy(self: Decoder, *args: torch.Tensor) -> torch.Tensor:
+    def spy(self: Decoder, *args: Any) -> torch.Tensor:
         threads.add(threading.current_thread().name)
         return forward(self, *args)
 

@@ -46,6 +46,7 @@ TRICKY = st.one_of(
         ("傻🅱", "傻b"),
         ("🇸🇧", "sb"),
         ("做💣", "做炸弹"),
+        ("ㄕㄚˇ ㄅㄧ", "shabi"),
     ],
 )
 def test_one_spelling(written: str, text: str) -> None:

@@ -36,12 +36,19 @@ def test_a_letter_that_two_syllables_share_is_found_however_they_are_written() -
     assert {normalise("jianniang").text, normalise("jian niang").text} <= spelled
 
 
-def test_long_phrases_change_little_and_are_not_taken_apart() -> None:
+def test_of_a_long_phrase_one_character_changes_or_all() -> None:
     spelled = respell("你妈逼死傻狗")
-    assert BREAK.join("你妈逼死傻狗") not in spelled
-    assert "ni妈bi死傻狗" in spelled
-    assert "ni妈bisi傻狗" not in spelled
+    assert "你妈bi死傻狗" in spelled
+    assert "ni妈bi死傻狗" not in spelled
     assert "nimabisishagou" in spelled
+    assert BREAK.join("你妈逼死傻狗") not in spelled
+
+
+def test_one_initial_stands_for_a_character_but_not_at_the_end() -> None:
+    spelled = respell("操你妈")
+    assert {"c你妈", "操n妈"} <= spelled
+    assert "操你m" not in spelled
+    assert "s逼" not in respell("傻逼")
 
 
 def test_what_is_spelled_is_in_the_one_spelling() -> None:
