@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EACCES, EADDRINUSE
 
 import uvicorn
@@ -39,7 +41,8 @@ def serve(settings: Settings, tell: Callable[[str], object]) -> None:
 
 
 def _run(settings: Settings, listener: socket.socket, on_ready: Callable[[], object]) -> None:
-    from api.app import create_app  # torch is slow to import: only when all else is right
+    with _interrupted_afterwards():
+        from api.app import create_app  # torch is slow to import: only when all else is right
 
     failures: list[Exception] = []
 
@@ -54,6 +57,19 @@ def _run(settings: Settings, listener: socket.socket, on_ready: Callable[[], obj
     server.run(sockets=[listener])
     if failures:
         raise _cannot_load(failures[0]) from failures[0]
+
+
+@contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Keep Ctrl+C for the end of the block: a library that is being imported may swallow it."""
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: noted.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if noted:
+        raise KeyboardInterrupt
 
 
 class _Server(uvicorn.Server):
