@@ -76,7 +76,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of ``python -m api``, a process of its own on a port of its own."""
     folder = tmp_path_factory.mktemp("service")
-    environment = os.environ | {"XIANLIAO_DATA_DIR": str(folder / "data"), "PYTHONUTF8": "1"}
+    environment = os.environ | {
+        "XIANLIAO_DATA_DIR": str(folder / "data"),
+        "XIANLIAO_JUDGE_REPLIES": "false",  # a judged reply leaves whole; here the pieces are seen
+        "PYTHONUTF8": "1",
+    }
     command = [sys.executable, "-m", "api", "--checkpoint", str(checkpoint), "--port", "0"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

@@ -88,7 +88,7 @@ def test_it_prints_as_it_writes_and_ctrl_c_ends_it_quietly(tiny_novelist: Path) 
     )
     assert process.stdout is not None
     begun = process.stdout.read(len("江上雾".encode()))
-    assert begun.decode().startswith("江上")
+    assert begun.startswith("江上".encode())
     assert process.poll() is None, "nothing was printed before the end"
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=60)
