@@ -3,8 +3,8 @@
 How files are written: see ``entries``. A found phrase does not count when it lies inside an allowed
 context, or begins inside one that began before it: 干活 excuses 干 in 干活, and 体操 excuses 操妈 in
 体操妈妈也会, because a reader has taken 操 with 体 already; 才不想 excuses 想死 in 才不想死. Outside
-the phrase a context must be written without separators: 好痛 死了算了 is not 痛死了, but 路口 交警 is
-路口. Latin phrases count as whole words only.
+the phrase a context must be written without separators, other than between Latin words: 好痛 死了算了
+is not 痛死了, but 路口 交警 is 路口. Latin phrases count as whole words only.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -83,7 +83,7 @@ class Lexicon:
         return [
             match
             for match in found
-            if not any(excuses(context, match, text.is_adjacent) for context in contexts)
+            if not any(excuses(context, match, text.runs_on) for context in contexts)
         ]
 
     def begins_blocked(self, piece: str, side: Side) -> bool:
@@ -100,18 +100,18 @@ class Lexicon:
                 yield Match(start, end, self.blocked[side][phrase])
 
 
-def excuses(context: Span, match: Match, is_adjacent: Callable[[int], bool]) -> bool:
+def excuses(context: Span, match: Match, runs_on: Callable[[int], bool]) -> bool:
     """Whether an allowed context at (start, end) makes ``match`` innocent."""
     start, end = context
     covers = start <= match.start and match.end <= end
-    return (covers or start < match.start < end) and is_unbroken(context, match, is_adjacent)
+    return (covers or start < match.start < end) and is_unbroken(context, match, runs_on)
 
 
-def is_unbroken(context: Span, match: Match, is_adjacent: Callable[[int], bool]) -> bool:
+def is_unbroken(context: Span, match: Match, runs_on: Callable[[int], bool]) -> bool:
     """Whether no separator stands in the context, other than inside ``match``."""
     start, end = context
     return all(
-        match.start < index < match.end or is_adjacent(index) for index in range(start + 1, end)
+        match.start < index < match.end or runs_on(index) for index in range(start + 1, end)
     )
 
 

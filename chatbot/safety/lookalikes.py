@@ -9,7 +9,7 @@ _RADICALS = dict(zip("⺅⺘⺡⺨⺼⻌", "亻扌氵犭月辶", strict=True))
 _PICTURES = dict(
     zip("🐴🐎🐶🐕🐷🐖🐽🐔💩🥚🐢👴🔫💊🔪📦", "马马狗狗猪猪猪鸡屎蛋龟爷枪药刀盒", strict=True)
 )
-_PICTURES |= {"🤡": "小丑", "💣": "炸弹"}
+_PICTURES |= {"🤡": "小丑", "💣": "炸弹", "🧊": "冰", "✈": "飞机", "🍆": "茄子"}
 _LETTERS = dict(zip("аеіјѕорсухԁһкмтнвьγαορτικν", "aeijsopcyxdhkmthbbyaoptikv", strict=True))
 _BOXES = {
     chr(start + place): chr(ord("a") + place)

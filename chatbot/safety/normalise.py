@@ -52,9 +52,9 @@ class Normalised:
         """Whether a Latin letter or digit continues the word or number before it."""
         return is_joined(self.text, self.offsets, index)
 
-    def is_adjacent(self, index: int) -> bool:
-        """Whether nothing that separates stands before ``text[index]``."""
-        return is_adjacent(self.offsets, index)
+    def runs_on(self, index: int) -> bool:
+        """Whether nothing that separates stands before ``text[index]``, but between words."""
+        return runs_on(self.text, self.offsets, index)
 
 
 @dataclass(slots=True)
@@ -125,6 +125,13 @@ def is_word_char(letter: str) -> bool:
 def is_adjacent(offsets: Offsets, index: int) -> bool:
     """Whether nothing that separates stands before normalised character ``index``."""
     return index > 0 and offsets[index][0] <= offsets[index - 1][1]
+
+
+def runs_on(text: str | list[str], offsets: Offsets, index: int) -> bool:
+    """Whether the text goes on at ``index`` as written: no separator, but between Latin words."""
+    return is_adjacent(offsets, index) or (
+        is_word_char(text[index - 1]) and is_word_char(text[index])
+    )
 
 
 def is_joined(text: str | list[str], offsets: Offsets, index: int) -> bool:

@@ -7,7 +7,7 @@ what leaves or to the verdict.
 from collections.abc import Callable
 
 from chatbot.safety.lexicon import Lexicon, Match, Span, excuses, is_unbroken
-from chatbot.safety.normalise import Normaliser, is_adjacent, is_joined, is_word_char
+from chatbot.safety.normalise import Normaliser, is_joined, is_word_char, runs_on
 
 
 class OutputFilter:
@@ -86,21 +86,21 @@ class OutputFilter:
 
     def _is_innocent(self, match: Match) -> bool:
         goes_on = match.end < self._size and self._is_joined(match.end)
-        return goes_on or any(excuses(c, match, self._is_adjacent) for c in self._contexts)
+        return goes_on or any(excuses(c, match, self._runs_on) for c in self._contexts)
 
     def _may_be_excused(self, match: Match) -> bool:
         if match.end == self._size and is_word_char(self._normaliser.text[match.end - 1]):
             return True  # The word may go on.
         return any(
-            start <= match.start and is_unbroken((start, self._size), match, self._is_adjacent)
+            start <= match.start and is_unbroken((start, self._size), match, self._runs_on)
             for start in self._open_allowed
         )
 
     def _is_joined(self, index: int) -> bool:
         return is_joined(self._normaliser.text, self._normaliser.offsets, index)
 
-    def _is_adjacent(self, index: int) -> bool:
-        return is_adjacent(self._normaliser.offsets, index)
+    def _runs_on(self, index: int) -> bool:
+        return runs_on(self._normaliser.text, self._normaliser.offsets, index)
 
     def _piece(self, start: int) -> str:
         return "".join(self._normaliser.text[start : self._size])

@@ -1,6 +1,7 @@
 """How well a guard tells the rude from the innocent, and what reaches the person all the same.
 
-Look-alikes and evasions are the project's own, written without sight of the lexicon:
+Look-alikes and evasions are the project's own, written without sight of the lexicon, which has
+since been mended for what they showed:
 
 ``lookalikes.txt``  innocent utterances that look like blocked ones, one a line
 ``evasions.tsv``    ``category<TAB>text``: blocked words in disguise

@@ -76,8 +76,13 @@ def test_the_way_back_holds_what_vanished() -> None:
     found = normalise("你傻\u200b傻.逼！")
     assert found.text == f"你傻逼{BREAK}"
     assert found.span(1, 3) == (1, 6)
-    assert not found.is_adjacent(2)
-    assert found.is_adjacent(1)
+    assert not found.runs_on(2)
+    assert found.runs_on(1)
+
+
+def test_a_space_between_latin_words_breaks_nothing() -> None:
+    found = normalise("ask sb 傻 b")
+    assert [found.runs_on(index) for index in range(1, len(found.text))] == [True] * 4 + [False] * 2
 
 
 def test_a_latin_letter_knows_whether_it_goes_on() -> None:
