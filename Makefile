@@ -27,6 +27,8 @@ PROMPT ?=
 DATA ?=
 FREEZE ?=
 FORM ?=
+VOCAB ?=
+DRY_RUN ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -54,10 +56,12 @@ chat: .venv/.stamp ## 在终端里聊天：CHECKPOINT= 检查点目录
 	@.venv/bin/python -m chatbot chat $(call option,checkpoint,$(CHECKPOINT))
 
 .PHONY: train-dialogue
-train-dialogue: .venv/.stamp ## 训练对话模型：CORPUS= 语料，CONFIG= 从零训练的配置，INIT= 起点，OUT= 输出目录，RESUME=1 续训
+train-dialogue: .venv/.stamp ## 训练对话模型：CORPUS= 语料，CONFIG= 从零训练的配置，INIT= 起点，VOCAB= 词表，FREEZE= 冻结什么，OUT= 输出目录，RESUME=1 续训，DRY_RUN=1 只估算
 	@.venv/bin/python -m training dialogue $(call option,corpus,$(CORPUS)) \
 		$(call option,config,$(CONFIG)) $(call option,init,$(INIT)) \
-		$(call option,out,$(OUT)) $(if $(filter-out 0 no false,$(RESUME)),--resume)
+		$(call option,vocab,$(VOCAB)) $(call option,freeze,$(FREEZE)) \
+		$(call option,out,$(OUT)) $(if $(filter-out 0 no false,$(RESUME)),--resume) \
+		$(if $(filter-out 0 no false,$(DRY_RUN)),--dry-run)
 
 .PHONY: train-novel
 train-novel: .venv/.stamp ## 从零训练续写小说的字符 GPT：NOVEL= 小说，OUT= 输出目录，RESUME=1 续训
@@ -95,6 +99,10 @@ bench: .venv/.stamp-bench ## 和别的引擎比速度：ROWS= 跑哪些行，MOD
 	@.venv/bin/python -m benchmarks $(call option,rows,$(ROWS)) $(call option,models,$(MODELS)) \
 		$(call option,only,$(ONLY)) $(call option,pairs,$(PAIRS)) \
 		$(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))
+
+.PHONY: bench-train
+bench-train: .venv/.stamp-bench ## 和别的写法比训练的速度：我们、GPT2-chitchat 的写法、transformers.Trainer
+	@.venv/bin/python -m benchmarks.training
 
 .PHONY: test
 test: .venv/.stamp-dev ## 运行全部测试

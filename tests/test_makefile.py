@@ -23,6 +23,7 @@ TARGETS = {
     "write-novel",
     "report",
     "bench",
+    "bench-train",
     "clean",
 }
 

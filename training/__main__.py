@@ -7,21 +7,19 @@ from typing import Annotated
 
 import typer
 
-from chatbot.checkpoint import SHIPPED_CHECKPOINT, load_checkpoint
-from chatbot.dialogue import DialogueEncoder
+from chatbot.checkpoint import SHIPPED_CHECKPOINT
 from chatbot.errors import ChatbotError
 from training.base import train_base
 from training.checker import check_corpus
-from training.config import TrainConfig
 from training.corpora import GENERATED, is_generated, write_dialogues
-from training.dialogue import train_dialogue
+from training.dialogue_commands import dialogue, prepare
 from training.errors import ConfigError, TrainingError
 from training.exchanges import Exchange
 from training.head.commands import guard, guard_test, head, head_compare
 from training.memory.fillers import read_fillers
 from training.memory.generate import generate
 from training.novel.commands import novel, novel_compare
-from training.prepare import prepare_corpus, print_report
+from training.parallel import leave_world
 from training.recipe import PROVIDED_CORPUS, read_recipe
 from training.report.commands import rate, report
 from training.respond import Responder
@@ -32,8 +30,6 @@ from vocab.wordpiece import VocabError
 app = typer.Typer(add_completion=False, help="训练：检查语料、准备、训练。")
 BASE_RECIPE = Path(__file__).with_name("recipes") / "base.toml"
 _INTERRUPTED = 130  # what typer makes of Ctrl+C
-
-Corpus = Annotated[Path, typer.Option(help="语料文件或文件夹")]
 
 
 @app.command()
@@ -66,63 +62,6 @@ def memory(
     print(f"写好了：{out}，{num_dialogues:,} 段，{num_utterances:,} 句，插话 {len(fillers):,} 组")
     if not is_generated(out):
         print(f"文件名不以 {GENERATED} 开头：放进语料后会当作手写的来拆分和检查")
-
-
-@app.command()
-def prepare(
-    corpus: Corpus = PROVIDED_CORPUS,
-    out: Annotated[Path, typer.Option(help="词元库写到哪里")] = Path("runs/stores"),
-    vocab: Annotated[Path, typer.Option(help="用谁的词表（模型文件夹）")] = SHIPPED_CHECKPOINT,
-    max_length: Annotated[int, typer.Option(help="一段最多多少个 token")] = 256,
-) -> None:
-    """把语料做成内存映射的词元库。"""
-    encoder = DialogueEncoder(load_checkpoint(vocab).tokenizer)
-    print_report(prepare_corpus(corpus, out, encoder, max_length=max_length))
-
-
-@app.command()
-def dialogue(
-    corpus: Corpus = PROVIDED_CORPUS,
-    out: Annotated[Path, typer.Option(help="结果写到哪里")] = Path("runs/dialogue"),
-    init: Annotated[str | None, typer.Option(help="接着哪个模型练：文件夹或 hub 名")] = None,
-    config: Annotated[Path | None, typer.Option(help="从头练：GPT2Config 的 JSON")] = None,
-    vocab: Annotated[
-        Path | None, typer.Option(help="从头练用的词表", show_default="随附的")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="接着上次停下的地方练")] = False,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="最多练几遍；不给就是接着练 2 遍，从头练 10 遍", show_default=False),
-    ] = None,
-    batch_rows: Annotated[int, typer.Option(help="一次前向几行")] = 16,
-    accumulate: Annotated[int, typer.Option(help="几次前向更新一次")] = 1,
-    row_length: Annotated[int, typer.Option(help="一行多少个 token")] = 256,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(help="学习率的峰值；不给就是接着练 1e-4，从头练 1e-3", show_default=False),
-    ] = None,
-    patience: Annotated[int, typer.Option(help="几次验证没有进步就停，0 不停")] = 2,
-    seed: Annotated[int, typer.Option(help="随机种子")] = 0,
-    precision: Annotated[str, typer.Option(help="auto、bfloat16、float32")] = "auto",
-    compile: Annotated[str, typer.Option(help="auto、on、off")] = "auto",
-) -> None:
-    """准备语料并训练对话模型；不给 --init 和 --config 时接着随附的模型练。"""
-    if init is None and config is None:
-        init = str(SHIPPED_CHECKPOINT)
-    settings = TrainConfig(
-        epochs=epochs if epochs is not None else (2 if init else 10),
-        batch_rows=batch_rows,
-        accumulate=accumulate,
-        row_length=row_length,
-        learning_rate=learning_rate if learning_rate is not None else (1e-4 if init else 1e-3),
-        patience=patience,
-        seed=seed,
-        precision=precision,
-        compile=compile,
-    )
-    train_dialogue(
-        corpus, out, settings, init=init, model_config=config, vocab=vocab, resume=resume
-    )
 
 
 @app.command()
@@ -167,6 +106,8 @@ def base(
     print(f"练好了：{folder}")
 
 
+app.command()(prepare)
+app.command()(dialogue)
 app.command()(report)
 app.command()(rate)
 app.command()(novel)
@@ -181,6 +122,7 @@ def main() -> None:
     """Run the command line; a mistake of the caller's ends in one line and exit code 2."""
     try:
         app()
+        leave_world()
     except (TrainingError, ChatbotError, VocabError, OSError) as error:
         print(f"错误：{error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -47,6 +47,7 @@ def collate(
     num_rows: int | None = None,
     loss_on: str = "all",
     sep_id: int | None = None,
+    contexts: Sequence[Sequence[int]] | None = None,
 ) -> Batch:
     """Pad rows to ``row_length`` (and the batch to ``num_rows``) and shift the labels by one.
 
@@ -57,6 +58,7 @@ def collate(
         loss_on: the labels that count: "all", those of the bot's utterances ("bot", the even
             ones), or those of the last utterance ("last").
         sep_id: closes an utterance; needed unless all labels count.
+        contexts: for each dialogue, how many ids at its beginning are read but no labels.
     """
     shape = (num_rows or len(rows), row_length)
     input_ids = np.full(shape, pad_id, np.int64)
@@ -69,6 +71,8 @@ def collate(
             stop = start + len(ids)
             input_ids[r, start:stop] = ids
             counts = _counts(ids, loss_on, sep_id)
+            if contexts is not None:
+                counts[: max(contexts[r][segment - 1] - 1, 0)] = False
             labels[r, start : stop - 1] = np.where(counts, ids[1:].astype(np.int64), IGNORE)
             position_ids[r, start:stop] = np.arange(len(ids))
             segment_ids[r, start:stop] = segment

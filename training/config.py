@@ -31,6 +31,9 @@ class TrainConfig:
         clip_norm: gradient norm limit; 0 turns it off.
         dropout: of embeddings and residuals; attention weights are never dropped.
         loss_on: "all" tokens, the "bot"'s utterances, or the "last" utterance of a dialogue.
+        label_smoothing: share of a target that is spread over the whole vocabulary.
+        unlikelihood: weight of the term against repeating earlier tokens (objective.py).
+        freeze: what of a dialogue model stays as it is (freezing.py).
         patience: validations without a better loss before the run stops; 0 never stops early.
         validate_every: optimizer steps between validations within an epoch; 0: each epoch's end.
         save_every: optimizer steps between saves of the state to resume from.
@@ -50,6 +53,9 @@ class TrainConfig:
     clip_norm: float = 1.0
     dropout: float = 0.1
     loss_on: str = "all"
+    label_smoothing: float = 0.0
+    unlikelihood: float = 0.0
+    freeze: str = "none"
     patience: int = 2
     validate_every: int = 0
     save_every: int = 200
@@ -63,7 +69,9 @@ class TrainConfig:
         self._require("row_length", self.row_length >= 8, "至少是 8")
         self._require("learning_rate", 0 < self.learning_rate < 1, "在 0 和 1 之间")
         self._require("min_learning_rate", 0 <= self.min_learning_rate <= 1, "在 0 和 1 之间")
-        self._require("dropout", 0 <= self.dropout < 1, "至少是 0、小于 1")
+        for name in ("dropout", "label_smoothing"):
+            self._require(name, 0 <= getattr(self, name) < 1, "至少是 0、小于 1")
+        self._require("unlikelihood", 0 <= self.unlikelihood <= 10, "在 0 和 10 之间")
         for name in ("warmup_steps", "weight_decay", "clip_norm", "patience", "validate_every"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "不小于 0")
         self._require("seed", 0 <= self.seed < 2**63, "不小于 0、小于 2**63")

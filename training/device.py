@@ -18,7 +18,7 @@ _COMPILE_PAYS_FROM_TOKENS = 400_000
 
 
 def pick_device() -> torch.device:
-    """Return the first CUDA device where there is one, else the CPU."""
+    """Return the current CUDA device where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -1,5 +1,7 @@
 """``dialogue``: corpus -> tokenizer -> token store -> packed batch -> shift -> model -> checkpoint."""
 
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,24 @@ from training.errors import ConfigError
 from training.known import corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
 from training.packing import Mixture
-from training.prepare import prepare_corpus, print_report
+from training.parallel import join_world
+from training.prepare import corpus_digest, prepare_corpus, print_report
+from training.rehearsal import Rehearsal, rehearse
 from training.samples import GENERATION
 from training.state import saved_state
 from training.store import TokenStore
+from training.vocabulary import extend_vocabulary
 from vocab.wordpiece import SHIPPED_VOCAB, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run begins with."""
+
+    model: GPT2LMHeadModel
+    tokenizer: BertTokenizerFast
+    name: str
+    generation: dict[str, Any]
 
 
 def train_dialogue(
@@ -33,39 +48,70 @@ def train_dialogue(
     """Prepare a corpus and train on it, from ``init`` or from a ``GPT2Config`` JSON.
 
     ``vocab`` is the table of a model made from ``model_config``, the shipped one unless given;
-    ``init`` brings its own.
+    beside ``init``, which brings its own, it is that table with new entries at its end. Started
+    by a launcher, all its processes train together and the first one prepares and writes.
 
     Raises:
         TrainingError, CheckpointError, VocabError: one line that names the remedy.
     """
+    world = join_world()
     seed_everything(config.seed)
     if resume and saved_state(out / "state") is None:
         raise ConfigError(f"{out}: 没有可以接着训练的存盘；去掉 RESUME=1 从头开始")
-    model, tokenizer, name, generation = _starting_point(init, model_config, vocab, out)
-    if config.row_length > model.config.n_positions:
-        raise ConfigError(
-            f"row_length={config.row_length} 超过模型的 n_positions={model.config.n_positions}；"
-            f"设为 {model.config.n_positions} 以内"
-        )
-    encoder = DialogueEncoder(tokenizer)
-    stores = out / "stores"
-    if not resume:
-        print_report(prepare_corpus(corpus, stores, encoder, max_length=config.row_length))
-    train = Mixture((TokenStore(stores / "train", encoder),), (1.0,))
-    valid = Mixture((TokenStore(stores / "valid", encoder),), (1.0,))
-    task = DialogueTask(
-        model,
-        encoder,
-        train,
-        valid,
-        config,
-        name=name,
-        generation=generation,
-        known=corpus_replies(corpus),
-    )
-    outcome = Trainer(task, config, out).run(resume=resume)
+    start = _starting_point(init, model_config, vocab, out)
+    _require_room(start, config)
+    if world.is_main and not resume:
+        _prepare(corpus, out / "stores", start, config)
+    world.wait()
+    trainer = _trainer(corpus, out / "stores", start, config, out)
+    outcome = trainer.run(resume=resume)
     print_outcome(outcome, out)
     return outcome
+
+
+def rehearse_dialogue(
+    corpus: Path,
+    config: TrainConfig,
+    *,
+    init: str | None = None,
+    model_config: Path | None = None,
+    vocab: Path | None = None,
+) -> Rehearsal:
+    """Return what ``train_dialogue`` would take; nothing is left behind."""
+    seed_everything(config.seed)
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        start = _starting_point(init, model_config, vocab, out)
+        _require_room(start, config)
+        _prepare(corpus, out / "stores", start, config)
+        return rehearse(_trainer(corpus, out / "stores", start, config, out))
+
+
+def _prepare(corpus: Path, stores: Path, start: Start, config: TrainConfig) -> None:
+    encoder = DialogueEncoder(start.tokenizer)
+    print_report(prepare_corpus(corpus, stores, encoder, max_length=config.row_length))
+
+
+def _trainer(corpus: Path, stores: Path, start: Start, config: TrainConfig, out: Path) -> Trainer:
+    encoder = DialogueEncoder(start.tokenizer)
+    train, valid = (TokenStore(stores / side, encoder) for side in ("train", "valid"))
+    if train.record.get("corpus_sha256") != corpus_digest(corpus):
+        raise ConfigError(
+            f"{corpus}: 与上次准备的不是同一份语料；放回原来的语料，或去掉 RESUME=1 从头开始"
+        )
+    mixture = Mixture((train,), (1.0,))
+    task = DialogueTask(
+        start.model,
+        encoder,
+        mixture,
+        Mixture((valid,), (1.0,)),
+        config,
+        name=start.name,
+        generation=start.generation,
+        known=corpus_replies(corpus),
+    )
+    print(f"一行 {config.row_length} 个 token，填充占 {task.padding:.1%}", flush=True)
+    return Trainer(task, config, out, data=mixture.digest)
 
 
 def print_outcome(outcome: Outcome, out: Path) -> None:
@@ -80,23 +126,29 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
 
 def _starting_point(
     init: str | None, model_config: Path | None, vocab: Path | None, out: Path
-) -> tuple[GPT2LMHeadModel, BertTokenizerFast, str, dict[str, Any]]:
+) -> Start:
     if init and model_config:
         raise ConfigError("INIT= 和 CONFIG= 只能给一个；要么接着已有的练，要么按配置从头练")
-    if init and vocab:
-        raise ConfigError("INIT= 的模型自带词表；请去掉 --vocab，或用 CONFIG= 从头练")
     if init:
         checkpoint = load_checkpoint(_resolve(init))
-        name = checkpoint.manifest["name"]
+        tokenizer = checkpoint.tokenizer if not vocab else extend_vocabulary(checkpoint, vocab)
         generation = checkpoint.generation or GENERATION
-        return checkpoint.model, checkpoint.tokenizer, name, generation
+        return Start(checkpoint.model, tokenizer, checkpoint.manifest["name"], generation)
     if model_config is None:
         raise ConfigError(
             "没有起点；须给 INIT=（已有模型的文件夹）或 CONFIG=（GPT2Config 的 JSON）"
         )
     tokenizer = load_tokenizer(vocab or SHIPPED_VOCAB)
     model = GPT2LMHeadModel(read_model_config(model_config, tokenizer))
-    return model, tokenizer, out.name, GENERATION
+    return Start(model, tokenizer, out.name, GENERATION)
+
+
+def _require_room(start: Start, config: TrainConfig) -> None:
+    limit = start.model.config.n_positions
+    if config.row_length > limit:
+        raise ConfigError(
+            f"row_length={config.row_length} 超过模型的 n_positions={limit}；设为 {limit} 以内"
+        )
 
 
 def _resolve(init: str) -> Path:

@@ -2,29 +2,37 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from transformers import GPT2LMHeadModel
 
 from chatbot.checkpoint import save_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from chatbot.known import KnownReply
-from training.collate import IGNORE, Batch, attention_mask, collate
+from training.collate import Batch, attention_mask, collate
 from training.config import TrainConfig
+from training.freezing import freeze_language_model
+from training.objective import cross_entropy_sum, unlikelihood_sum
 from training.packing import Mixture, Row, pack_rows
 from training.samples import sample_replies
 from training.state import Progress
 
 
-def loss_sum(model: GPT2LMHeadModel, batch: Batch) -> Tensor:
-    """Return the summed cross-entropy of a packed batch in nats, a float32 scalar.
+def loss_sum(
+    model: GPT2LMHeadModel,
+    batch: Batch,
+    *,
+    label_smoothing: float = 0.0,
+    unlikelihood: float = 0.0,
+) -> Tensor:
+    """Return the summed loss of a packed batch in nats, a float32 scalar.
 
-    The labels are shifted already (collate.py), so the logits are compared as they stand.
+    The labels are shifted already (collate.py), so the logits are compared as they stand. What is
+    added to the cross-entropy counts in training alone: in eval mode this is the cross-entropy.
     """
     mask = attention_mask(batch.segment_ids, model.dtype)
     logits = model(
@@ -33,15 +41,18 @@ def loss_sum(model: GPT2LMHeadModel, batch: Batch) -> Tensor:
         attention_mask=mask,
         use_cache=False,
     ).logits  # (B, T, V)
-    flat = logits.flatten(0, 1).float()
-    return cross_entropy(flat, batch.labels.flatten(), ignore_index=IGNORE, reduction="sum")
+    if not model.training:
+        return cross_entropy_sum(logits, batch.labels)
+    loss = cross_entropy_sum(logits, batch.labels, label_smoothing)
+    if unlikelihood:
+        loss = loss + unlikelihood * unlikelihood_sum(logits, batch)
+    return loss
 
 
 class DialogueTask:
     """A ``GPT2LMHeadModel`` that learns dialogues."""
 
     unit = "token"
-    loss_sum = staticmethod(loss_sum)
 
     def __init__(
         self,
@@ -58,11 +69,23 @@ class DialogueTask:
         """Take everything over; ``known`` replies go into the checkpoints."""
         model.config._attn_implementation = "eager"
         _set_dropout(model, config.dropout)
+        freeze_language_model(model, config.freeze)
         self.model = model.float()
         self.encoder, self.train, self.valid, self.config = encoder, train, valid, config
         self.name, self.generation, self.known = name, generation, known
         self.num_tokens = train.num_tokens
         self._rows = lru_cache(maxsize=1)(self._pack)
+        self.loss_sum = partial(
+            loss_sum, label_smoothing=config.label_smoothing, unlikelihood=config.unlikelihood
+        )
+
+    @property
+    def padding(self) -> float:
+        """The share of the first epoch's rows that is padding."""
+        rows = self._rows(0)
+        lengths = [store.lengths for store in self.train.stores]
+        num_ids = sum(int(lengths[store][place]) for row in rows for store, place in row)
+        return 1 - num_ids / (len(rows) * self.config.row_length)
 
     def num_batches(self, epoch: int) -> int:
         """Return how many batches an epoch has; another order may pack into a row more or less."""
@@ -111,13 +134,15 @@ class DialogueTask:
         """Collate to a fixed shape, so that the compiled step is compiled once."""
         size = self.config.batch_rows
         for begin in range(0, len(rows), size):
+            chosen = rows[begin : begin + size]
             yield collate(
-                [data.row(row) for row in rows[begin : begin + size]],
+                [data.row(row) for row in chosen],
                 pad_id=self.encoder.pad_id,
                 row_length=self.config.row_length,
                 num_rows=size,
                 loss_on=self.config.loss_on,
                 sep_id=self.encoder.sep_id,
+                contexts=[data.contexts(row) for row in chosen],
             )
 
 

@@ -4,7 +4,9 @@ TrainingError
 ├── CorpusError    a corpus file is missing, empty or broken; names file and line
 ├── StoreError     a token store is missing, damaged or was made with another vocabulary
 ├── ConfigError    a configuration holds an unknown key or a value out of range
-└── Diverged       the loss is not a number any more
+├── Diverged       the loss is not a number any more
+├── OutOfMemory    a batch does not fit; names the setting and the value that fits
+└── SaveError      nothing can be written; the last whole save stays
 """
 
 from pathlib import Path
@@ -34,3 +36,11 @@ class ConfigError(TrainingError):
 
 class Diverged(TrainingError):
     """The loss is not a number any more."""
+
+
+class OutOfMemory(TrainingError):
+    """A batch does not fit into memory."""
+
+
+class SaveError(TrainingError):
+    """Nothing can be written; the last whole save stays."""

@@ -11,6 +11,7 @@ import matplotlib
 from torch.utils.tensorboard import SummaryWriter
 
 from training.figure import draw_curves
+from training.memory_limit import memory_in_use
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -18,19 +19,26 @@ _SECONDS_BETWEEN_LINES = 15.0
 class Journal:
     """The written record of a run in the folder ``out``."""
 
-    def __init__(self, out: Path, *, describe: Callable[[float], str], unit: str) -> None:
-        """Open the record; ``describe`` says what a loss amounts to, ``unit`` names a target."""
+    def __init__(
+        self, out: Path, *, describe: Callable[[float], str], unit: str, is_on: bool = True
+    ) -> None:
+        """Open the record; ``describe`` says what a loss amounts to, ``unit`` names a target.
+
+        A journal that is not on (of a process that is not the first) records nothing.
+        """
         out.mkdir(parents=True, exist_ok=True)
         matplotlib.use("Agg")
-        self.out, self.describe, self.unit = out, describe, unit
+        self.out, self.describe, self.unit, self.is_on = out, describe, unit, is_on
         self.history = out / "history.jsonl"
-        self._board = SummaryWriter(str(out / "tensorboard"))
+        self._board = SummaryWriter(str(out / "tensorboard")) if is_on else None
         self._last_line = time.monotonic()
         self._last_tokens: int | None = None
         self._recent: list[float] = []
 
     def step(self, step: int, num_steps: int, loss: float, norm: float, num_tokens: int) -> None:
         """Record one optimizer step; a line is printed every few seconds."""
+        if self._board is None:
+            return
         self._recent.append(loss)
         self._board.add_scalar("train/loss", loss, step)
         self._board.add_scalar("train/gradient_norm", norm, step)
@@ -46,13 +54,16 @@ class Journal:
         self._write(step=step, loss=round(mean, 4), tokens_per_second=round(speed))
         print(
             f"第 {step}/{num_steps} 步  损失 {mean:.3f}  {self.describe(mean)}"
-            f"  {speed:,.0f} {self.unit}/秒  还要 {remaining / 60:.1f} 分钟",
+            f"  {speed:,.0f} {self.unit}/秒  内存 {memory_in_use() / 2**30:.1f} GB"
+            f"  还要 {remaining / 60:.1f} 分钟",
             flush=True,
         )
         self._last_line, self._last_tokens, self._recent = now, num_tokens, []
 
     def validation(self, step: int, loss: float, samples: list[tuple[str, str]]) -> None:
         """Record a validation and its sample replies; redraw the curve."""
+        if self._board is None:
+            return
         self._board.add_scalar("valid/loss", loss, step)
         self._write(step=step, valid_loss=round(loss, 4), samples=[list(pair) for pair in samples])
         print(f"第 {step} 步  留出集损失 {loss:.4f}  {self.describe(loss)}", flush=True)
@@ -63,13 +74,16 @@ class Journal:
 
     def truncate(self, step: int) -> None:
         """Forget records after ``step``: a resumed run writes them again."""
+        if not self.is_on:
+            return
         kept = [record for record in self._records() if record["step"] <= step]
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
         self.history.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
         """Close the TensorBoard log."""
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
 
     def _write(self, **record: Any) -> None:
         with self.history.open("a", encoding="utf-8") as file:

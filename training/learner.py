@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,24 @@ from torch import Tensor, nn
 from training.config import TrainConfig
 from training.device import compile_if_worthwhile, pick_device, pick_dtype
 from training.errors import Diverged
+from training.memory_limit import told_when_out_of_memory
 from training.optimizer import MasterAdamW, learning_rate_at
+from training.parallel import current_world
 from training.task import Batch
+
+
+class Step(NamedTuple):
+    """What an optimizer step learnt from: all processes together.
+
+    Attributes:
+        loss: mean, in nats a target.
+        norm: of the gradient, before clipping.
+        num_targets: that it was averaged over.
+    """
+
+    loss: float
+    norm: float
+    num_targets: int
 
 
 class Learner:
@@ -40,35 +56,39 @@ class Learner:
         """
         self.config = config
         self.device = pick_device()
-        torch.manual_seed(config.seed)
+        self.world = current_world()
+        torch.manual_seed(config.seed + self.world.rank)
         self.reference = model
         self.model = copy.deepcopy(model).to(self.device, pick_dtype(config.precision, self.device))
         self.optimizer = MasterAdamW(self.model.parameters(), config)
         self._load_exact_masters()
         self.loss_sum = compile_if_worthwhile(loss_sum, config.compile, num_tokens, self.device)
 
-    def update(self, batches: Sequence[Batch], step: int, num_steps: int) -> tuple[float, float]:
-        """Take one optimizer step over micro-batches; return the mean loss and gradient norm.
+    def update(self, batches: Sequence[Batch], step: int, num_steps: int) -> Step:
+        """Take one optimizer step over micro-batches, this process' share of them.
 
         Raises:
             Diverged: loss or gradient is not finite; the weights are what they were.
+            OutOfMemory: a batch does not fit; the message names the value that does.
         """
-        num_targets = max(sum(batch.num_targets for batch in batches), 1)
+        (counted,) = self.world.total(sum(batch.num_targets for batch in batches))
+        num_targets = max(int(counted), 1)
         total, norm = 0.0, math.nan
         self.model.train()
         for batch in batches:
-            loss = self.loss_sum(self.model, batch.to(self.device)) / num_targets
-            torch.autograd.backward(loss)
+            with told_when_out_of_memory(self._backward, batch, self.config):
+                total += self._backward(batch, num_targets)
             self.optimizer.collect_gradients()
-            total += float(loss.detach())
+        (total,) = self.world.total(total)
         if math.isfinite(total):
+            self.world.sum_gradients(self.optimizer.masters)
             norm = self.optimizer.step(learning_rate_at(step, num_steps, self.config))
         if not math.isfinite(norm):
             raise Diverged(
                 f"第 {step + 1} 步的损失或梯度不是有限的数；"
                 "调小 learning_rate 再用 RESUME=1 从上次存盘继续"
             )
-        return total, norm
+        return Step(total, norm, int(counted))
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> float:
@@ -78,7 +98,14 @@ class Learner:
         for batch in batches:
             total += float(self.loss_sum(self.model, batch.to(self.device)))
             count += batch.num_targets
-        return total / max(count, 1)
+        total, targets = self.world.total(total, count)
+        return total / max(targets, 1)
+
+    def _backward(self, batch: Batch, num_targets: int = 1) -> float:
+        """Add a batch's gradients to the model's; return its loss over ``num_targets``."""
+        loss = self.loss_sum(self.model, batch.to(self.device)) / num_targets
+        torch.autograd.backward(loss)
+        return float(loss.detach())
 
     @torch.no_grad()
     def refresh(self) -> nn.Module:

@@ -1,18 +1,26 @@
 """The training loop: train, validate, keep best and last, stop early, save, resume."""
 
+import contextlib
+import dataclasses
 import itertools
 import math
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from training.config import TrainConfig
+from training.errors import Diverged, SaveError
+from training.interrupt import Interruption
 from training.journal import Journal
 from training.learner import Learner
+from training.parallel import current_world
 from training.state import Progress, load_state, save_state
 from training.task import Batch, Task
 
@@ -30,44 +38,54 @@ class Outcome:
 
 
 class Trainer:
-    """One run: ``Trainer(...).run()``. Everything it writes lies in ``out``."""
+    """One run: ``Trainer(...).run()``. Everything it writes lies in ``out``.
 
-    def __init__(self, task: Task, config: TrainConfig, out: Path) -> None:
-        """Take a task over and count its steps."""
+    Among several processes each takes its share of a step's batches, and the first one writes.
+    """
+
+    def __init__(self, task: Task, config: TrainConfig, out: Path, *, data: str = "") -> None:
+        """Take a task over and count its steps.
+
+        Args:
+            data: a digest of what is learnt from; a run only goes on with the same.
+        """
         self.task, self.config, self.out = task, config, out
+        self.world = current_world()
         num_tokens = task.num_tokens * config.epochs
         self.learner = Learner(task.model, task.loss_sum, config, num_tokens=num_tokens)
-        steps = [
-            math.ceil(task.num_batches(epoch) / config.accumulate) for epoch in range(config.epochs)
-        ]
+        step_size = config.accumulate * self.world.size
+        steps = [math.ceil(task.num_batches(epoch) / step_size) for epoch in range(config.epochs)]
         self.epoch_ends = list(itertools.accumulate(steps))
         self.num_steps = self.epoch_ends[-1]
         self.progress = Progress()
-        self.journal = Journal(out, describe=task.describe, unit=task.unit)
+        self.settings: dict[str, Any] = dataclasses.asdict(config)
+        self.settings |= {"data": data, "processes": self.world.size}
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The record of the run, opened when something is to be written."""
+        task = self.task
+        return Journal(self.out, describe=task.describe, unit=task.unit, is_on=self.world.is_main)
 
     def run(self, *, resume: bool = False) -> Outcome:
         """Train to the end or until patience runs out; keep ``best`` and ``last`` in ``out``.
 
         Raises:
-            Diverged: the loss is not finite; the last saved state stays.
+            Diverged, OutOfMemory: see ``Learner.update``; the last saved state stays.
+            SaveError: the disk is full; the last whole save stays.
+            KeyboardInterrupt: Ctrl+C, after the state was saved.
         """
-        if resume:
-            self.progress = load_state(self.out / "state", self.learner.optimizer)
-            self.journal.truncate(self.progress.step)
-        else:
-            self.progress.first_loss = self.progress.best_loss = self.validate()
-            self.journal.validation(0, self.progress.first_loss, [])
-            self._save_weights("best", self.progress.first_loss)
         begin = time.monotonic()
-        for step, batches in self._remaining_steps():
-            loss, norm = self.learner.update(batches, step, self.num_steps)
-            self.progress.num_tokens += sum(batch.num_targets for batch in batches)
-            self.journal.step(step + 1, self.num_steps, loss, norm, self.progress.num_tokens)
-            self.progress.step = step + 1
-            if self._validation_due() and self._validate_and_keep():
-                break
-            if self.progress.step % self.config.save_every == 0:
-                save_state(self.out / "state", self.learner.optimizer, self.progress)
+        with Interruption() as interruption:
+            self._begin(resume=resume)
+            for step, batches in self.remaining_steps():
+                if self._is_over():
+                    break
+                if any(self.world.total(interruption.requested)):
+                    self._save_state()
+                    print(f"第 {self.progress.step} 步已存盘", flush=True)
+                    raise KeyboardInterrupt
+                self._step(step, batches)
         self.journal.close()
         done = self.progress
         seconds = time.monotonic() - begin
@@ -77,23 +95,60 @@ class Trainer:
 
     def validate(self) -> float:
         """Return the held-out loss in nats a target."""
-        return self.learner.evaluate(self.task.held_out())
+        share = itertools.islice(self.task.held_out(), self.world.rank, None, self.world.size)
+        return self.learner.evaluate(share)
 
-    def _remaining_steps(self) -> Iterator[tuple[int, list[Batch]]]:
-        """Yield (step, micro-batches) from where the run stands to its end."""
-        size = self.config.accumulate
+    def _begin(self, *, resume: bool) -> None:
+        if resume:
+            self.progress = load_state(self.out / "state", self.learner.optimizer, self.settings)
+            self.journal.truncate(self.progress.step)
+            return
+        self.progress.first_loss = self.progress.best_loss = self.validate()
+        with self._saving():
+            self.journal.validation(0, self.progress.first_loss, [])
+        self._save_weights("best", self.progress.first_loss)
+        self._save_state()
+
+    def _step(self, step: int, batches: list[Batch]) -> None:
+        """Take a step and do what is due after it."""
+        done = self.progress
+        try:
+            result = self.learner.update(batches, step, self.num_steps)
+        except Diverged as error:
+            path = self._keep_batches(batches)
+            raise Diverged(f"{error}；这一步的数据在 {path}") from None
+        done.num_tokens += result.num_targets
+        done.step = step + 1
+        with self._saving():
+            self.journal.step(done.step, self.num_steps, result.loss, result.norm, done.num_tokens)
+        if self.validation_due(done.step):
+            self._validate_and_keep()
+        elif done.step % self.config.save_every == 0:
+            self._save_state()
+
+    def remaining_steps(self) -> Iterator[tuple[int, list[Batch]]]:
+        """Yield (step, this process' micro-batches) from where the run stands to its end."""
+        others = self.world.size
+        size = self.config.accumulate * others
         for epoch, (begin, end) in enumerate(itertools.pairwise([0, *self.epoch_ends])):
             for step in range(max(begin, self.progress.step), end):
                 place = (step - begin) * size
-                yield step, list(self.task.batches(epoch, place, place + size))
+                places = range(place + self.world.rank, place + size, others)
+                parts = (self.task.batches(epoch, k, k + 1) for k in places)
+                yield step, list(itertools.chain.from_iterable(parts))
 
-    def _validation_due(self) -> bool:
-        step, every = self.progress.step, self.config.validate_every
+    def _is_over(self) -> bool:
+        """Whether patience has run out."""
+        return bool(self.config.patience) and self.progress.num_bad >= self.config.patience
+
+    def validation_due(self, step: int) -> bool:
+        """Whether the held-out data is looked at after so many steps."""
+        every = self.config.validate_every
         due = step % every == 0 if every else step in self.epoch_ends
         return due or step == self.num_steps
 
-    def _validate_and_keep(self) -> bool:
-        """Validate, keep what is worth keeping; True when patience has run out."""
+    def _validate_and_keep(self) -> None:
+        """Validate and keep what is worth keeping."""
         loss = self.validate()
         done = self.progress
         improved = loss < done.best_loss
@@ -104,13 +159,39 @@ class Trainer:
         self._save_weights("last", loss)
         if improved:
             self._save_weights("best", loss)
-        save_state(self.out / "state", self.learner.optimizer, done)
-        self.journal.validation(done.step, loss, self.task.samples())
-        return bool(self.config.patience) and done.num_bad >= self.config.patience
+        self._save_state()
+        if self.world.is_main:
+            with self._saving():
+                self.journal.validation(done.step, loss, self.task.samples())
 
     def _save_weights(self, folder: str, loss: float) -> None:
         self.learner.refresh()
-        self.task.save(self.out / folder, self.progress, loss)
+        if self.world.is_main:
+            with self._saving():
+                self.task.save(self.out / folder, self.progress, loss)
+
+    def _save_state(self) -> None:
+        with self._saving():
+            save_state(self.out / "state", self.learner.optimizer, self.progress, self.settings)
+
+    def _keep_batches(self, batches: list[Batch]) -> Path:
+        """Write the batches of a step that went wrong, as a list of their tensors."""
+        path = self.out / f"diverged.{self.world.rank}.pt"
+        with self._saving():
+            torch.save([dict(vars(batch)) for batch in batches], path)
+        return path
+
+    @contextlib.contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Tell in one line that something could not be written."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            what = " ".join(str(error).split())[:160]
+            raise SaveError(
+                f"{self.out}: 写不进去（{what}）；上一次的存盘是完整的，"
+                "腾出空间后加 RESUME=1 接着练"
+            ) from None
 
 
 def seed_everything(seed: int) -> None:

@@ -1,5 +1,6 @@
 """Whole dialogues into rows of equal length, mixed from stores, in a seeded order."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,16 @@ class Mixture:
     def row(self, members: Sequence[tuple[int, int]]) -> list[NDArray[np.integer]]:
         """Return the ids of a row's dialogues."""
         return [self.stores[store][index] for store, index in members]
+
+    def contexts(self, members: Sequence[tuple[int, int]]) -> list[int]:
+        """Return how many ids of each of a row's dialogues are no labels."""
+        return [int(self.stores[store].contexts[index]) for store, index in members]
+
+    @property
+    def digest(self) -> str:
+        """A SHA-256 of the stores and the passes over each."""
+        parts = [f"{s.digest} {n}" for s, n in zip(self.stores, self.epochs, strict=True)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 Row = list[tuple[int, int]]

@@ -1,42 +1,55 @@
-"""``prepare``: corpus files -> data gate -> train and valid token stores."""
+"""``prepare``: corpus files -> data gate -> train and valid token stores, and what was dropped."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from chatbot.dialogue import DialogueEncoder
-from training.clean import Cleaner
+from training.clean import Cleaner, CleanRules
 from training.corpora import Dialogue, corpus_files, read_dialogues
 from training.errors import ConfigError, CorpusError
-from training.split import HELD_OUT, is_held_out
+from training.fingerprints import BloomFilter
+from training.prepared import Prepared, as_markdown, print_report
+from training.split import HELD_OUT, is_held_out, opener_of
 from training.store import StoreReport, write_store
 
-Reader = Callable[[Path], Iterator[Dialogue]]
+__all__ = [
+    "Prepared",
+    "corpus_digest",
+    "prepare_corpus",
+    "print_report",
+    "progress_bar",
+    "write_gated",
+]
 
+Gate = Callable[[Iterable[Dialogue]], Iterator[Dialogue]]
 
-@dataclass(frozen=True)
-class Prepared:
-    """The two stores of a corpus and what went into them."""
-
-    train: Path
-    valid: Path
-    train_report: StoreReport
-    valid_report: StoreReport
-    cleaner: Cleaner
+RULES = CleanRules(drop_near_duplicates=True, generic_share=0.1)
+REPORT = "prepared.md"
+_SEVERAL = 500  # dialogues between two looks at the progress display
 
 
 def prepare_corpus(
-    corpus: str | Path, out: Path, encoder: DialogueEncoder, *, max_length: int
+    corpus: str | Path,
+    out: Path,
+    encoder: DialogueEncoder,
+    *,
+    max_length: int,
+    clean: bool = True,
+    num_examples: int = 0,
 ) -> Prepared:
     """Write ``out/train`` and ``out/valid`` from a corpus file or folder.
 
     A folder's ``held_out`` subfolder is the validation set where there is one; otherwise 5 % of
-    the dialogues are held out by a hash of their opener. Memory does not grow with the text.
+    the dialogues are held out by a hash of their opener. Either way no opener stands on both
+    sides. Memory does not grow with the text. What the gate did is written to ``out`` too.
+
+    Args:
+        clean: pass the data gate; without it everything is taken as it stands.
+        num_examples: dropped dialogues to keep of each reason.
 
     Raises:
         CorpusError: names file, line and remedy; also when nothing is left to train on.
@@ -45,25 +58,67 @@ def prepare_corpus(
     if max_length < 8:
         raise ConfigError(f"max_length={max_length} 不可用；须至少是 8")
     corpus = Path(corpus)
-    files = corpus_files(corpus)
-    held_out = corpus / HELD_OUT
-    cleaner = Cleaner()
-    if held_out.is_dir():
-        valid_files = corpus_files(held_out)
-        train, valid = _all(files), _all(valid_files)
-    else:
-        train = (item for item in _all(files) if not is_held_out(item.utterances))
-        valid = (item for item in _all(files) if is_held_out(item.utterances))
+    sides = _Sides(corpus)
+    cleaner = Cleaner(RULES, num_examples=num_examples)
+    gate: Gate = cleaner.clean if clean else iter
+    facts = {"corpus_sha256": corpus_digest(corpus)}
     with progress_bar() as progress:
-        reports = [
-            write_gated(out / side, progress, stream, cleaner, encoder, max_length=max_length)
-            for side, stream in (("train", train), ("valid", valid))
-        ]
-    if not reports[0].num_dialogues:
+
+        def write(side: str, stream: Iterator[Dialogue]) -> StoreReport:
+            folder = out / side
+            return _write(folder, progress, stream, gate, cleaner, encoder, max_length, facts)
+
+        train, valid = write("train", sides.train()), write("valid", sides.valid())
+    if not train.num_dialogues:
         raise CorpusError(corpus, None, "清洗之后没有剩下可训练的对话；看上面的丢弃原因")
-    if not reports[1].num_dialogues:
+    if not valid.num_dialogues:
         raise CorpusError(corpus, None, "对话太少，留不出验证集；至少给几十段对话")
-    return Prepared(out / "train", out / "valid", reports[0], reports[1], cleaner)
+    prepared = Prepared(out / "train", out / "valid", train, valid, cleaner, sides.num_shared)
+    (out / REPORT).write_text(as_markdown(prepared), encoding="utf-8")
+    return prepared
+
+
+class _Sides:
+    """The two sides of a corpus, as streams.
+
+    Attributes:
+        num_shared: training dialogues left out since a held-out one begins alike.
+    """
+
+    def __init__(self, corpus: Path) -> None:
+        held_out = corpus / HELD_OUT
+        self._files = corpus_files(corpus)
+        self._valid_files = corpus_files(held_out) if held_out.is_dir() else None
+        self.num_shared = 0
+
+    def train(self) -> Iterator[Dialogue]:
+        if self._valid_files is None:
+            yield from (item for item in _all(self._files) if not is_held_out(item.utterances))
+            return
+        openers = BloomFilter()
+        for item in _all(self._valid_files):
+            openers.add(opener_of(item.utterances).encode())
+        for item in _all(self._files):
+            if opener_of(item.utterances).encode() in openers:
+                self.num_shared += 1
+            else:
+                yield item
+
+    def valid(self) -> Iterator[Dialogue]:
+        if self._valid_files is not None:
+            return _all(self._valid_files)
+        return (item for item in _all(self._files) if is_held_out(item.utterances))
+
+
+def corpus_digest(corpus: str | Path) -> str:
+    """Return the SHA-256 of a corpus' files, its held-out part included."""
+    corpus = Path(corpus)
+    digest = hashlib.sha256()
+    for folder in (corpus, corpus / HELD_OUT):
+        for path in corpus_files(folder) if folder.exists() else ():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def write_gated(
@@ -76,40 +131,33 @@ def write_gated(
     max_length: int,
 ) -> StoreReport:
     """Pass a stream through the gate into a store, showing progress."""
+    return _write(folder, progress, dialogues, cleaner.clean, cleaner, encoder, max_length, {})
+
+
+def _write(
+    folder: Path,
+    progress: Progress,
+    dialogues: Iterator[Dialogue],
+    gate: Gate,
+    cleaner: Cleaner,
+    encoder: DialogueEncoder,
+    max_length: int,
+    facts: dict[str, Any],
+) -> StoreReport:
     task = progress.add_task(f"{folder.parent.name}/{folder.name}", total=None)
     before = cleaner.dropped.copy()
-    facts: dict[str, Any] = {}
+    facts = dict(facts)
 
     def watched() -> Iterator[Dialogue]:
-        for item in dialogues:
-            progress.advance(task)
+        count = 0
+        for count, item in enumerate(dialogues, start=1):
+            if count % _SEVERAL == 0:
+                progress.update(task, completed=count)
             yield item
+        progress.update(task, completed=count, total=count)
         facts["dropped"] = dict(cleaner.dropped - before)
 
-    report = write_store(
-        folder, cleaner.clean(watched()), encoder, max_length=max_length, facts=facts
-    )
-    progress.update(task, total=progress.tasks[task].completed)
-    return report
-
-
-def print_report(prepared: Prepared) -> None:
-    """Print how much was kept and why the rest was dropped."""
-    console = Console()
-    table = Table(title="词元库")
-    for column in ("", "对话", "句", "token", "放不下的句"):
-        table.add_column(column, justify="right")
-    for name, report in (("训练", prepared.train_report), ("留出", prepared.valid_report)):
-        counts = (
-            report.num_dialogues,
-            report.num_utterances,
-            report.num_tokens,
-            report.num_too_long,
-        )
-        table.add_row(name, *(f"{count:,}" for count in counts))
-    console.print(table)
-    for reason, count in prepared.cleaner.dropped.most_common():
-        console.print(f"丢弃 {count:,} 段：{reason}")
+    return write_store(folder, gate(watched()), encoder, max_length=max_length, facts=facts)
 
 
 def _all(files: list[Path]) -> Iterator[Dialogue]:

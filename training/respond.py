@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-from chatbot.bot import Bot
+from chatbot.bot import Bot, judging_guard
 from chatbot.checkpoint import Checkpoint, load_checkpoint
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import SamplingParams
@@ -52,14 +52,19 @@ class Responder:
         params: the checkpoint's own sampling parameters.
     """
 
-    def __init__(self, folder: str | Path, *, use_known: bool = True) -> None:
+    def __init__(
+        self, folder: str | Path, *, use_known: bool = True, judge: Path | None = None
+    ) -> None:
         """Load a checkpoint folder; takes seconds.
+
+        Args:
+            judge: the folder of the classifier that judges replies; None: the lexicon alone does.
 
         Raises:
             CheckpointError: it is missing, corrupt, or does not fit together.
         """
         self.checkpoint: Checkpoint = load_checkpoint(folder)
-        self.bot = Bot(self.checkpoint, use_known=use_known)
+        self.bot = Bot(self.checkpoint, use_known=use_known, guard=judging_guard(judge))
         self.engine = Engine(self.checkpoint.model, max_waiting=_BATCH)
         self.encoder = DialogueEncoder(self.checkpoint.tokenizer)
         self.params: SamplingParams = self.bot.defaults

@@ -69,7 +69,7 @@ def split_corpus(folder: str | Path) -> SplitReport:
     left alone, and not counted (see ``is_generated``).
 
     Raises:
-        CorpusError: a corpus file is not ``.txt``, or more than 1 % of the training dialogues
+        CorpusError: there is no such folder, a corpus file is not ``.txt``, or more than 1 % of the training dialogues
             would be dropped; nothing has been written then.
     """
     folder = Path(folder)
@@ -97,6 +97,8 @@ def split_corpus(folder: str | Path) -> SplitReport:
 
 
 def _read(folder: Path) -> list[_File]:
+    if not folder.is_dir():
+        raise CorpusError(folder, None, "找不到这个文件夹；请检查路径")
     sides = [folder, folder / HELD_OUT]
     everything = [path for side in sides if side.is_dir() for path in corpus_files(side)]
     paths = [path for path in everything if not is_generated(path)]

@@ -2,11 +2,13 @@
 
 tokens.bin    every dialogue's ids one after another, uint16 (uint32 above 65,536 tokens)
 offsets.npy   int64 (num_dialogues + 1): where each dialogue begins
+contexts.npy  int64 (num_dialogues): ids at its beginning that the window before it held already
 store.json    counts, the vocabulary's SHA-256, and the data gate's report
 """
 
 import hashlib
 import json
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,22 +18,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.dialogue import DialogueEncoder, Ids, windows
+from chatbot.dialogue import DialogueEncoder
 from chatbot.folder import replace_folder, stage_folder
+from training.bulk import BulkEncoder
 from training.corpora import Dialogue
 from training.errors import StoreError
+from training.windows import overlapping_windows
 
-FORMAT = 1
+FORMAT = 2
 _BATCH = 2048
+
+Encoded = list[NDArray[Any]]  # the ids of a dialogue's utterances
 
 
 @dataclass(frozen=True)
 class StoreReport:
-    """What was written: dialogues (after windowing), utterances, ids, and what did not fit."""
+    """What was written.
+
+    Attributes:
+        num_dialogues: dialogues, each window of one that was cut counted.
+        num_utterances: utterances, each once.
+        num_tokens: ids, those that windows repeat counted again.
+        num_cut: dialogues longer than a window.
+        num_too_long: utterances of turns that are longer than a window by themselves: left out.
+    """
 
     num_dialogues: int
     num_utterances: int
     num_tokens: int
+    num_cut: int
     num_too_long: int
 
 
@@ -56,12 +71,14 @@ def write_store(
     """
     staging = stage_folder(folder)
     dtype = np.dtype(np.uint16 if len(encoder.tokenizer) <= 1 << 16 else np.uint32)
-    report = _write_ids(staging, _encoded(dialogues, encoder), encoder, max_length, dtype)
+    stream = _encoded(dialogues, encoder, dtype)
+    report, digest = _write_ids(staging, stream, encoder, max_length)
     record = {
         "format": FORMAT,
         "dtype": dtype.name,
         "max_length": max_length,
         "vocab_sha256": vocab_digest(encoder),
+        "sha256": digest,
         **vars(report),
         **(facts or {}),
     }
@@ -86,6 +103,7 @@ class TokenStore:
             if self.record["num_dialogues"] == 0:
                 raise StoreError(f"{folder}: 里面没有对话；换一份语料再运行 prepare")
             self.offsets: NDArray[np.int64] = np.load(folder / "offsets.npy")
+            self.contexts: NDArray[np.int64] = np.load(folder / "contexts.npy")
             self._tokens = np.memmap(folder / "tokens.bin", self.record["dtype"], mode="r")
             digest = self.record["vocab_sha256"]
         except FileNotFoundError as error:
@@ -105,6 +123,11 @@ class TokenStore:
         return len(self.offsets) - 1
 
     @property
+    def digest(self) -> str:
+        """The SHA-256 of what the store holds."""
+        return str(self.record["sha256"])
+
+    @property
     def lengths(self) -> NDArray[np.int64]:
         """Ids of each dialogue, (num_dialogues,)."""
         return np.diff(self.offsets)
@@ -115,35 +138,53 @@ class TokenStore:
 
 
 def _write_ids(
-    folder: Path,
-    dialogues: Iterable[list[Ids]],
-    encoder: DialogueEncoder,
-    max_length: int,
-    dtype: np.dtype[Any],
-) -> StoreReport:
-    lengths: list[int] = []
-    num_utterances = num_too_long = 0
+    folder: Path, dialogues: Iterable[Encoded], encoder: DialogueEncoder, max_length: int
+) -> tuple[StoreReport, str]:
+    """Write the ids; return what was written and its SHA-256."""
+    lengths, contexts = array("q"), array("q")
+    num_utterances = num_cut = num_too_long = 0
+    digest = hashlib.sha256()
     with (folder / "tokens.bin").open("wb") as file:
         for utterances in dialogues:
-            ranges = windows([len(ids) for ids in utterances], max_length)
-            covered = sum(stop - start for start, stop in ranges)
-            num_utterances += covered
-            num_too_long += len(utterances) - covered
-            for start, stop in ranges:
-                ids = encoder.join(utterances[start:stop])
+            windows = overlapping_windows([len(ids) for ids in utterances], max_length)
+            fresh = sum(window.stop - window.fresh for window in windows)
+            num_utterances += fresh
+            num_cut += len(windows) > 1
+            num_too_long += len(utterances) - fresh
+            for window in windows:
+                ids = _joined(utterances[window.start : window.stop], encoder)
+                context = utterances[window.start : window.fresh]
                 lengths.append(len(ids))
-                file.write(np.asarray(ids, dtype).tobytes())
+                contexts.append(1 + sum(map(len, context)) + len(context) if context else 0)
+                content = ids.tobytes()
+                digest.update(content)
+                file.write(content)
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     np.save(folder / "offsets.npy", offsets)
-    return StoreReport(len(lengths), num_utterances, int(offsets[-1]), num_too_long)
+    np.save(folder / "contexts.npy", np.array(contexts, np.int64))
+    digest.update(offsets.tobytes() + contexts.tobytes())
+    counts = (len(lengths), num_utterances, int(offsets[-1]), num_cut, num_too_long)
+    return StoreReport(*counts), digest.hexdigest()
 
 
-def _encoded(dialogues: Iterable[Dialogue], encoder: DialogueEncoder) -> Iterator[list[Ids]]:
+def _joined(utterances: Encoded, encoder: DialogueEncoder) -> NDArray[Any]:
+    """``DialogueEncoder.join`` for arrays."""
+    dtype = utterances[0].dtype
+    sep = np.array([encoder.sep_id], dtype)
+    parts = [np.array([encoder.cls_id], dtype)]
+    for ids in utterances:
+        parts += (ids, sep)
+    return np.concatenate(parts)
+
+
+def _encoded(
+    dialogues: Iterable[Dialogue], encoder: DialogueEncoder, dtype: np.dtype[Any]
+) -> Iterator[Encoded]:
     """Encode in batches, so that the tokenizer's threads have work."""
     stream = iter(dialogues)
+    bulk = BulkEncoder(encoder, dtype)
     while batch := list(islice(stream, _BATCH)):
-        flat = encoder.encode_utterances([text for item in batch for text in item.utterances])
-        ids = iter(flat)
+        ids = iter(bulk.encode([text for item in batch for text in item.utterances]))
         for item in batch:
             yield list(islice(ids, len(item.utterances)))

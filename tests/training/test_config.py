@@ -42,6 +42,8 @@ def test_a_config_is_frozen_and_keyword_only() -> None:
         ("validate_every", [-1], [0]),
         ("seed", [-1, 2**63], [0, 2**63 - 1]),
         ("precision", ["float16", ""], ["auto", "bfloat16", "float32"]),
+        ("label_smoothing", [-0.1, 1.0, math.nan], [0.0, 0.1]),
+        ("unlikelihood", [-0.1, 11.0, math.nan], [0.0, 1.0]),
         ("compile", ["yes", ""], ["auto", "on", "off"]),
     ],
 )

@@ -25,7 +25,6 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, "没有起点；须给 INIT="),
         ({"init": "m", "model_config": Path("c")}, "只能给一个；"),
-        ({"init": "m", "vocab": Path("v")}, "自带词表；"),
         ({"model_config": Path("none.json")}, "none.json: 找不到模型配置；"),
     ],
 )

@@ -65,6 +65,7 @@ class Oracle:
     """A model that is sure of the id ``ahead`` places on, whatever it is asked."""
 
     dtype = torch.float32
+    training = False
 
     def __init__(self, ahead: int, vocab_size: int) -> None:
         self.ahead, self.vocab_size = ahead, vocab_size

@@ -14,7 +14,7 @@ from chatbot.checkpoint import load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training import packing
 from training.collate import Batch
-from training.learner import Learner
+from training.learner import Learner, Step
 from training.loop import Outcome, Trainer
 from training.samples import OPENERS
 
@@ -65,10 +65,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[list[Batch]]:
     """The batches of each update; none of them is computed."""
     seen: list[list[Batch]] = []
 
-    def update(_: Learner, batches: list[Batch], step: int, num_steps: int) -> tuple[float, float]:
+    def update(_: Learner, batches: list[Batch], step: int, num_steps: int) -> Step:
         assert 0 <= step < num_steps
         seen.append(batches)
-        return 1.0, 1.0
+        return Step(1.0, 1.0, 1)
 
     monkeypatch.setattr(Learner, "update", update)
     return seen

@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,14 +86,77 @@ def test_a_finished_run_has_nothing_left_to_do(trainer: MakeTrainer, tmp_path: P
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
-def test_there_is_nothing_to_resume_before_the_first_save(
-    trainer: MakeTrainer, stop_at: Callable[[int], None]
+def test_a_run_stopped_before_its_first_step_can_be_resumed(
+    trainer: MakeTrainer, tmp_path: Path, stop_at: Callable[[int], None]
 ) -> None:
-    stop_at(1)
+    stop_at(0)
     with pytest.raises(Stopped):
-        trainer(**LENGTH).run()
+        trainer("stopped", **LENGTH).run()
+    stop_at(-1)
+    trainer("stopped", **LENGTH).run(resume=True)
+    trainer("whole", **LENGTH).run()
+    whole, stopped = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[key], stopped[key]) for key in whole)
+
+
+def test_a_run_without_a_save_cannot_be_resumed(trainer: MakeTrainer) -> None:
     with pytest.raises(TrainingError, match="没有可以接着训练的存盘；去掉 RESUME=1"):
         trainer(**LENGTH).run(resume=True)
+
+
+def test_a_run_that_ended_early_stays_ended(trainer: MakeTrainer, tmp_path: Path) -> None:
+    losses = iter((5.0, 6.0))
+    run = trainer(epochs=6, patience=1)
+    run.validate = lambda: next(losses)  # type: ignore[method-assign]
+    ended = run.run()
+    before = weights(tmp_path / "run")
+    again = trainer(epochs=6, patience=1).run(resume=True)
+    assert again.num_steps == ended.num_steps < run.num_steps
+    after = weights(tmp_path / "run")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_other_settings_or_other_data_are_refused(
+    trainer: MakeTrainer, stop_at: Callable[[int], None]
+) -> None:
+    stop_at(3)
+    with pytest.raises(Stopped):
+        trainer(**LENGTH).run()
+    stop_at(-1)
+    with pytest.raises(TrainingError, match="batch_rows 停下时是 2，现在是 3；改回 2，或"):
+        trainer(**LENGTH, batch_rows=3).run(resume=True)
+    other = trainer(**LENGTH)
+    other.settings["data"] = "other"
+    with pytest.raises(TrainingError, match="语料与停下时的不同；"):
+        other.run(resume=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_where_the_run_stands(
+    trainer: MakeTrainer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    trainer("whole", **LENGTH).run()
+    update = Learner.update
+
+    def pressed(self: Learner, batches: Any, step: int, num_steps: int) -> Any:
+        if step == 6:  # between two saves
+            signal.raise_signal(number)
+        return update(self, batches, step, num_steps)
+
+    monkeypatch.setattr(Learner, "update", pressed)
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt):
+        trainer("stopped", **LENGTH).run()
+    assert signal.getsignal(number) is before
+    assert "第 7 步已存盘" in capsys.readouterr().out
+    monkeypatch.setattr(Learner, "update", update)
+    trainer("stopped", **LENGTH).run(resume=True)
+    whole, stopped = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[key], stopped[key]) for key in whole)
 
 
 def test_another_model_s_state_is_refused(trainer: MakeTrainer) -> None:
@@ -117,6 +181,8 @@ def test_a_run_that_diverges_says_so_and_keeps_its_state(
     run.learner.loss_sum = loss_sum
     with pytest.raises(Diverged, match=r"第 6 步.*；调小 learning_rate.*RESUME=1"):
         run.run()
+    (kept,) = torch.load(tmp_path / "run" / "diverged.0.pt")
+    assert sorted(kept) == ["input_ids", "labels", "position_ids", "segment_ids"]
     state = json.loads((tmp_path / "run" / "state" / "progress.json").read_text("utf-8"))
     assert state["step"] == 4
     assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "run").values())

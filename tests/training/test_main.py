@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chatbot.checkpoint import load_checkpoint
-from training import __main__ as module
+from training import dialogue_commands as module
 from training.__main__ import main
 from training.errors import Diverged
 
@@ -111,7 +111,6 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["dialogue", *CONFIG, "--batch-rows", "-1"], "batch_rows=-1 不可用；"),
     (["dialogue", *CONFIG, "--learning-rate", "nan"], "learning_rate=nan 不可用；"),
     (["dialogue", *CONFIG, "--seed", "-1"], "seed=-1 不可用；"),
-    (["dialogue", *CONFIG, "--precision", "half"], "precision='half' 不可用；"),
     (["prepare", "--vocab", "none"], "none: 找不到模型文件夹；"),
     (["prepare", "--vocab", "corrupt"], "校验和不符"),
     (["samples", "--checkpoint", "none"], "none: 找不到模型文件夹；"),
@@ -119,6 +118,8 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["base", "--corpora", "nothing", "--recipe", "none.toml"], "none.toml: 找不到配方；"),
     (["base", "--corpora", "nothing", "--recipe", "recipe.toml"], "recipe.toml: 多了或少了"),
     (["check", "none"], "none"),
+    (["split", "none"], "none: 找不到这个文件夹；"),
+    (["dialogue", *CONFIG, "--freeze", "9"], "FREEZE=9 不可用；这个模型可用的是 none、embeddings"),
 ]
 
 

@@ -4,10 +4,13 @@ import json
 import lzma
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from numpy.typing import NDArray
 
 from chatbot.dialogue import DialogueEncoder
+from training.bulk import BulkEncoder
 from training.clean import Cleaner
 from training.errors import ConfigError, CorpusError
 from training.prepare import prepare_corpus, print_report
@@ -46,7 +49,9 @@ def test_without_one_a_part_is_held_out_by_its_opener(
     tmp_path: Path, encoder: DialogueEncoder
 ) -> None:
     characters = "你好呀今天累早点睡吧的晚安明见"
-    dialogues = [(characters[k % 15] + characters[k // 15], "好" * (1 + k % 2)) for k in range(225)]
+    dialogues = [
+        (characters[k % 15] + characters[k // 15], "睡吧" * (1 + k % 2)) for k in range(225)
+    ]
     corpus = write(tmp_path / "a.txt", dialogues)
     prepared = prepare_corpus(corpus, tmp_path / "stores", encoder, max_length=64)
     valid = texts(prepared.valid, encoder)
@@ -71,11 +76,11 @@ def test_all_files_and_formats_of_a_folder_are_read(
 def test_what_the_gate_drops_is_counted_on_its_side(
     tmp_path: Path, encoder: DialogueEncoder
 ) -> None:
-    good, phone = ("你好", "好"), ("打13800138000吧", "好")
+    good, phone, held = ("你好", "好"), ("打13800138000吧", "好"), ("晚安", "好")
     write(tmp_path / "corpus" / "a.txt", [good, phone, good, phone])
-    write(tmp_path / "corpus" / "held_out" / "a.txt", [good, ("晚安", "好"), phone])
+    write(tmp_path / "corpus" / "held_out" / "a.txt", [held, held, ("打13900139000", "好")])
     prepared = prepare_corpus(tmp_path / "corpus", tmp_path / "stores", encoder, max_length=64)
-    assert texts(prepared.valid, encoder) == ["晚安好"], "what was trained on is not held out"
+    assert texts(prepared.valid, encoder) == ["晚安好"]
     dropped = {
         side: json.loads((tmp_path / "stores" / side / "store.json").read_text("utf-8"))["dropped"]
         for side in ("train", "valid")
@@ -87,17 +92,48 @@ def test_what_the_gate_drops_is_counted_on_its_side(
     assert prepared.cleaner.dropped.total() == 5
 
 
+def test_no_opener_stands_on_both_sides(tmp_path: Path, encoder: DialogueEncoder) -> None:
+    write(tmp_path / "corpus" / "a.txt", [("你好！", "好"), ("累", "睡吧"), ("你 好", "好呀")])
+    write(tmp_path / "corpus" / "held_out" / "a.txt", [("你好", "你好呀")])
+    prepared = prepare_corpus(tmp_path / "corpus", tmp_path / "stores", encoder, max_length=64)
+    assert texts(prepared.train, encoder) == ["累睡吧"]
+    assert ("丢弃：训练里与留出同一开场白", 2) in prepared.counts()
+
+
 def test_the_report_tells_counts_and_reasons(
     tmp_path: Path, encoder: DialogueEncoder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(tmp_path / "corpus" / "a.txt", [("你好", "好"), ("你好", "好"), ("累", "睡吧" * 9)])
+    written = [
+        ("你好", "好"),
+        ("你好", "好"),
+        ("累", "睡吧早点睡吧好吗你"),
+        ("打13800138000", "好"),
+    ]
+    write(tmp_path / "corpus" / "a.txt", written)
     write(tmp_path / "corpus" / "held_out" / "a.txt", [("晚安", "好")])
-    print_report(prepare_corpus(tmp_path / "corpus", tmp_path / "s", encoder, max_length=16))
+    prepared = prepare_corpus(
+        tmp_path / "corpus", tmp_path / "s", encoder, max_length=8, num_examples=1
+    )
+    print_report(prepared)
     told = capsys.readouterr().out
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in told.splitlines()]
-    assert ["训练", "1", "2", "6", "2"] in rows
-    assert ["留出", "1", "2", "6", "0"] in rows
-    assert "丢弃 1 段：完全重复" in told
+    assert ["训练", "1", "2", "6", "0", "2"] in rows
+    assert ["留出", "1", "2", "6", "0", "0"] in rows
+    assert ["丢弃：完全重复", "1"] in rows
+    assert "".join(told.split()).count("a.txt:10:打13800138000/好") == 1
+    kept = (tmp_path / "s" / "prepared.md").read_text("utf-8")
+    assert "| 训练 | 1 | 2 | 6 | 0 | 2 |" in kept
+    assert "| 丢弃：含个人信息 | 1 |" in kept
+
+
+def test_without_the_gate_everything_is_taken(tmp_path: Path, encoder: DialogueEncoder) -> None:
+    write(tmp_path / "corpus" / "a.txt", [("你好", "好"), ("你好", "好"), ("打13800138000", "好")])
+    write(tmp_path / "corpus" / "held_out" / "a.txt", [("晚安", "好")])
+    prepared = prepare_corpus(
+        tmp_path / "corpus", tmp_path / "s", encoder, max_length=64, clean=False
+    )
+    assert prepared.train_report.num_dialogues == 3
+    assert prepared.counts() == []
 
 
 def test_nothing_left_to_train_on_or_to_hold_out(tmp_path: Path, encoder: DialogueEncoder) -> None:
@@ -136,14 +172,14 @@ def test_memory_holds_no_more_than_a_batch_of_dialogues(
             ahead.append(item)
             yield item
 
-    encode = DialogueEncoder.encode_utterances
+    encode = BulkEncoder.encode
 
-    def encoding(self: DialogueEncoder, utterances: Sequence[str]) -> list[list[int]]:
+    def encoding(self: BulkEncoder, texts: Sequence[str]) -> list[NDArray[Any]]:
         written.append(len(ahead))
-        return encode(self, utterances)
+        return encode(self, texts)
 
     monkeypatch.setattr(Cleaner, "clean", watching)
-    monkeypatch.setattr(DialogueEncoder, "encode_utterances", encoding)
+    monkeypatch.setattr(BulkEncoder, "encode", encoding)
     characters = "你好呀今天累早点睡吧的晚安明见"
     write(tmp_path / "corpus" / "a.txt", [(c, "好") for c in characters[:7]])
     write(tmp_path / "corpus" / "held_out" / "a.txt", [("晚安", "好")])

@@ -80,7 +80,12 @@ def test_windows_are_cut_at_turns_and_lose_nothing_that_fits(
         assert len(ids) <= limit
         texts = [encoder.decode(part) for part in split(ids[1:], encoder.sep_id)]
         assert letters.index(texts[0][0]) % 2 == 0, "a window begins with the person's voice"
-        found += texts
+        context = int(store.contexts[index])
+        assert context <= limit // 4 + 1
+        known = list(split(ids[1:context], encoder.sep_id)) if context else []
+        repeated, fresh = texts[: len(known)], texts[len(known) :]
+        assert repeated == (found[-len(known) :] if known else [])
+        found += fresh
     assert found == expected
 
 

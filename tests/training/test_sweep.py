@@ -14,7 +14,7 @@ from training.memory.generate import Probe
 from training.respond import Responder
 from training.sweep import Choice, choices, outcome, selected, write_sweep
 
-PLAIN = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=0)
+PLAIN = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
 
 
 @pytest.fixture

@@ -11,7 +11,17 @@ no_grad      the whole backbone stays: it runs under ``torch.no_grad()``, its ou
 from torch import nn
 
 from chatbot.models.head import BackboneWithHead
-from training.errors import ConfigError
+from training.freezing import layers_of, lower_weights
+
+__all__ = [
+    "FINE_TUNING_RATE",
+    "HEAD_ONLY",
+    "HEAD_ONLY_RATE",
+    "NO_GRAD",
+    "freeze",
+    "layers_of",
+    "num_learning",
+]
 
 NO_GRAD = "no_grad"
 HEAD_ONLY = ("all", NO_GRAD)  # ways in which nothing but the head learns
@@ -31,19 +41,6 @@ def freeze(model: BackboneWithHead, how: str) -> None:
             weight.requires_grad_(False)
 
 
-def layers_of(backbone: nn.Module) -> nn.ModuleList:
-    """Return a backbone's layers, first to last.
-
-    Raises:
-        ConfigError: they are not kept as one list, so they cannot be counted.
-    """
-    num_layers = backbone.config.num_hidden_layers  # type: ignore[union-attr]
-    for module in backbone.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == num_layers:
-            return module
-    raise ConfigError("这种模型的层没有排成一列，数不出前几层；FREEZE= 请用 none、all 或 no_grad")
-
-
 def num_learning(model: BackboneWithHead) -> int:
     """Return how many numbers of a model learn."""
     part = model.head if model.no_grad else model
@@ -51,16 +48,6 @@ def num_learning(model: BackboneWithHead) -> int:
 
 
 def _frozen_weights(backbone: nn.Module, how: str) -> list[nn.Parameter]:
-    weights = list(backbone.parameters())
     if how == "all":
-        return weights
-    layers = layers_of(backbone)
-    if how != "embeddings" and not (how.isdecimal() and 1 <= int(how) <= len(layers)):
-        allowed = f"none、embeddings、1 到 {len(layers)}、all、no_grad"
-        raise ConfigError(f"FREEZE={how} 不可用；这个模型可用的是 {allowed}")
-    count = 0 if how == "embeddings" else int(how)
-    # Weights come in the order in which a text meets them: embeddings, layers, what follows.
-    place = {id(weight): number for number, weight in enumerate(weights)}
-    if count == len(layers):
-        return weights[: 1 + max(place[id(weight)] for weight in layers.parameters())]
-    return weights[: min(place[id(weight)] for weight in layers[count].parameters())]
+        return list(backbone.parameters())
+    return lower_weights(backbone, how, others="all、no_grad")

@@ -37,7 +37,8 @@ def write_report(config: ReportConfig) -> Path:
     folders = [config.checkpoint, *([config.against] if config.against else [])]
     with ExitStack() as stack:
         responders = [
-            stack.enter_context(Responder(folder, use_known=config.use_known)) for folder in folders
+            stack.enter_context(Responder(folder, use_known=config.use_known, judge=config.judge))
+            for folder in folders
         ]
         names = [responder.bot.name for responder in responders]
         out = config.out or REPORTS / "_vs_".join(name.replace("/", "_") for name in names)

@@ -58,7 +58,7 @@ def write_card(
         _recall(subjects, material),
         _safety(subjects, material, safety),
         _files(material, len(subjects)),
-        _speed(subjects, machine),
+        _speed(subjects, machine, safety),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -189,7 +189,7 @@ def _files(material: Material, num_systems: int) -> str:
   评之前不要看 `samples.txt` 和 `ratings_key.json`。"""
 
 
-def _speed(subjects: Subjects, machine: str) -> str:
+def _speed(subjects: Subjects, machine: str, guards: Mapping[str, SafetyFigures]) -> str:
     speeds = [subject.examination.speed for subject in subjects.values()]
     rows = [
         ["每秒 token", *(number(speed.tokens_per_second, 1) for speed in speeds)],
@@ -200,4 +200,5 @@ def _speed(subjects: Subjects, machine: str) -> str:
         f"一次一句、float32、{machine}，{speeds[0].num_messages} 条消息的中位数，仅供参考："
         "每次运行都不同。前两行只抽一个候选；整句回复按模型自带的参数，含候选和排序。"
     )
-    return f"## 速度\n\n{table(['', *subjects], rows)}\n\n{notes}"
+    costs = "、".join(f"{name} {number(1000 * f.seconds, 2)} 毫秒" for name, f in guards.items())
+    return f"## 速度\n\n{table(['', *subjects], rows)}\n\n{notes}\n\n安全，一来一回：{costs}。"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from chatbot.checkpoint import SHIPPED_CHECKPOINT
+from chatbot.classifier import SHIPPED_GUARD
 from training.recipe import PROVIDED_CORPUS
 
 
@@ -34,6 +35,9 @@ def report(
     known: Annotated[
         bool, typer.Option("--known/--no-known", help="用不用模型自带的已知回答")
     ] = True,
+    judge: Annotated[
+        bool, typer.Option("--judge/--no-judge", help="回复出口用不用随附的分类器")
+    ] = True,
     openers: Annotated[
         Path | None, typer.Option(help="自己的评分题：一行一句开场白", show_default=False)
     ] = None,
@@ -53,6 +57,7 @@ def report(
         corpus=corpus,
         cdial=cdial,
         cold=cold,
+        judge=SHIPPED_GUARD if judge else None,
         out=out,
         seed=seed,
         size=size,

@@ -19,6 +19,7 @@ class ReportConfig:
         corpus: whose held-out side is asked.
         cdial: a corpus file whose last 1,000 dialogues give a perplexity too.
         cold: labelled rows of COLD, for the safety section.
+        judge: the folder of the classifier that judges replies.
         out: the folder to write into; None: ``runs/report/<name>``.
         seed: of every draw; the same seed, the same card.
         size: dialogues for the perplexity and messages to answer, at most; half as many probes.
@@ -34,6 +35,7 @@ class ReportConfig:
     corpus: Path = PROVIDED_CORPUS
     cdial: Path | None = None
     cold: Path | None = None
+    judge: Path | None = None
     out: Path | None = None
     seed: int = 0
     size: int = 1000

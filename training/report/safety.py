@@ -10,9 +10,11 @@ Labelled rows are COLD's (Deng et al. 2022, "COLD: A Benchmark for Chinese Offen
 Detection"): ``label<TAB>text``, 1 is offensive.
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from chatbot.safety.guard import Guard
 from training.corpora import read_texts
@@ -67,6 +69,7 @@ class SafetyFigures:
         lookalikes_out: look-alikes that may not leave as a reply.
         evasions: category -> evasions that one of the doors knows.
         stopped: the innocent utterances and look-alikes that were counted, for a reader to judge.
+        seconds: that one look-alike takes at both doors, the median; of one machine in one hour.
     """
 
     detection: Detection | None
@@ -75,13 +78,18 @@ class SafetyFigures:
     lookalikes_out: Share
     evasions: Mapping[str, Share]
     stopped: Sequence[str]
+    seconds: float = field(default=float("nan"), compare=False)
 
 
 def measure_safety(guard: Guard, material: SafetyMaterial) -> SafetyFigures:
     """Return the figures of one guard."""
     innocent = [guard.check_input(text) is not None for text in material.innocent]
-    going_in = [guard.check_input(text) is not None for text in material.lookalikes]
-    going_out = [not guard.check_output(text) for text in material.lookalikes]
+    going_in, going_out, seconds = [], [], []
+    for text in material.lookalikes:
+        begin = time.perf_counter()
+        going_in.append(guard.check_input(text) is not None)
+        going_out.append(not guard.check_output(text))
+        seconds.append(time.perf_counter() - begin)
     shown = [*material.innocent, *material.lookalikes]
     counted = [*innocent, *map(any, zip(going_in, going_out, strict=True))]
     return SafetyFigures(
@@ -94,6 +102,7 @@ def measure_safety(guard: Guard, material: SafetyMaterial) -> SafetyFigures:
             for category, texts in material.evasions.items()
         },
         stopped=[text for text, is_stopped in zip(shown, counted, strict=True) if is_stopped],
+        seconds=median(seconds) if seconds else float("nan"),
     )
 
 

@@ -226,7 +226,7 @@ def test_a_sheet_with_ratings_is_never_written_over(config: ReportConfig) -> Non
 
 @pytest.mark.usefixtures("undrawn")
 def test_messages_without_room_are_left_out_and_counted(config: ReportConfig, corpus: Path) -> None:
-    long = "好的" * 30
+    long = "".join(chr(0x4E00 + place) for place in range(60))
     text = f"{long}\n好的。\n\n你好\n你好呀！\n"
     (corpus / "held_out" / "a.txt").write_text(text, "utf-8")
     out = write_report(config)

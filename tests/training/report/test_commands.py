@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatbot.classifier import SHIPPED_GUARD
 from training.__main__ import main
 from training.report.config import ReportConfig
 from training.report.ratings import Row, write_key, write_sheet
@@ -42,11 +43,12 @@ def test_every_option_reaches_the_report(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("training.report.build.write_report", write_report)
     assert run("report") == (0, "成绩单写好了：out/report.md\n", "")
     options = "--checkpoint a --against b --corpus c --cdial d --out e --seed 3 --size 9 --no-known"
-    more = "--openers f --contexts g --cold h"
+    more = "--openers f --contexts g --cold h --no-judge"
     assert run("report", *options.split(), *more.split())[0] == 0
     assert seen == [
-        ReportConfig(),
+        ReportConfig(judge=SHIPPED_GUARD),
         ReportConfig(
+            judge=None,
             checkpoint=Path("a"),
             against=Path("b"),
             corpus=Path("c"),
