@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import save
 from transformers import BertTokenizerFast, GPT2Config, GPT2LMHeadModel
 
-from chatbot.errors import CheckpointError
+from chatbot.decoding.params import RANGES, SamplingParams
+from chatbot.errors import CheckpointError, InvalidParams
 from chatbot.folder import read_json, replace_folder, stage_folder, write_json
 from chatbot.known import KnownReply, read_known, write_known
 from chatbot.manifest import FORMAT, MANIFEST, verified_manifest, write_manifest
@@ -67,6 +68,22 @@ class Checkpoint:
     generation: dict[str, Any]
     manifest: dict[str, Any]
     known: tuple[KnownReply, ...] = ()
+
+    @property
+    def defaults(self) -> SamplingParams:
+        """Its own sampling parameters.
+
+        Raises:
+            CheckpointError: one of them does not exist or is out of range.
+        """
+        file = self.folder / GENERATION
+        for name in self.generation:
+            if name not in RANGES:
+                raise CheckpointError(f"{file}: 没有 {name} 这个参数；可用的是 {'、'.join(RANGES)}")
+        try:
+            return SamplingParams(**self.generation)
+        except InvalidParams as error:
+            raise CheckpointError(f"{file}: {error}；请改正或删去这一项") from None
 
 
 def save_checkpoint(

@@ -121,3 +121,8 @@ def windows(lengths: Sequence[int], limit: int) -> list[tuple[int, int]]:
     if start < len(lengths):
         ranges.append((start, len(lengths)))
     return ranges
+
+
+def is_mark(token: str) -> bool:
+    """Whether a pretrained table's entry is a mark rather than text: ``[unused1]``, bare ``##``."""
+    return token == "##" or (token.startswith("[unused") and token.endswith("]"))

@@ -21,6 +21,9 @@ MAX_KNOWN = 100_000  # an index of them takes about 150 MB
 MIN_SIMILARITY = 0.2
 _LEFT_OUT = 0.25  # chance, by the seed, so that asking again may bring something else
 _NUM_CONSIDERED = 400
+_LATER, _SHORT_LATER = 0.85, 0.3  # trust in an exchange that came later in its dialogue: a short
+_SHORT = 4  # message there (哈哈, 好吧), of this many characters, was answered by what came before
+_MARK = "接"  # in the file, of an exchange that is not the first of its dialogue
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,21 @@ class KnownReply:
         reply: what the bot said to it.
         needs: bigrams that the reply takes up from what was said before; whoever has not said
             them (a name, a time, a dish) must not get it.
+        opens: whether it is the first of its dialogue.
     """
 
     message: str
     reply: str
     needs: frozenset[str]
+    opens: bool = True
+
+    @property
+    def trust(self) -> float:
+        """How far its message alone tells when the reply fits, 0 to 1."""
+        if self.opens:
+            return 1.0
+        is_vague = len(_normalise(self.message)) <= _SHORT and not self.needs
+        return _SHORT_LATER if is_vague else _LATER
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ def known_replies(utterances: Sequence[str]) -> list[KnownReply]:
     said: frozenset[str] = frozenset()
     for message, reply in zip(utterances[::2], utterances[1::2], strict=False):
         said |= _bigrams(message)
-        found.append(KnownReply(message, reply, said & _bigrams(reply)))
+        found.append(KnownReply(message, reply, said & _bigrams(reply), opens=not found))
         said |= _bigrams(reply)
     return found
 
@@ -72,14 +85,26 @@ class KnownReplies:
                 postings[gram].append(place)
         self._postings = {gram: np.array(rows, np.int32) for gram, rows in postings.items()}
         self._norms = np.array([self._norm(bag) for bag in bags], np.float32)
+        self._trust = np.array([item.trust for item in self._known], np.float32)
 
     def propose(
-        self, history: Sequence[str], message: str, *, count: int, seed: int
+        self,
+        history: Sequence[str],
+        message: str,
+        *,
+        count: int,
+        seed: int,
+        min_coverage: float = 0.0,
     ) -> list[Match]:
-        """Return up to ``count`` different replies, those to the likest messages first."""
+        """Return up to ``count`` different replies, those to the likest messages first.
+
+        Args:
+            min_coverage: how much of the message's characters, by their inverse document
+                frequency, a known message must hold: 法国的首都 is like 德国的首都, and not the same.
+        """
         if not self._known:
             return []
-        similarity = self._similarity(_grams(message))
+        similarity = self._similarity(_grams(message)) * self._trust
         said = frozenset[str]().union(_bigrams(message), *map(_bigrams, history))
         chance = random.Random(seed)
         found: dict[str, Match] = {}
@@ -89,6 +114,8 @@ class KnownReplies:
             if len(found) == count:
                 break
             item, near = self._known[place], float(similarity[place])
+            if self._coverage(item.message, message) < min_coverage:
+                continue
             if item.needs <= said and chance.random() >= _LEFT_OUT:
                 found.setdefault(item.reply, Match(item.reply, min(near, 1.0)))
         return list(found.values())
@@ -103,19 +130,26 @@ class KnownReplies:
         similarity: NDArray[np.float32] = total / np.maximum(self._norms * self._norm(bag), 1e-9)
         return similarity
 
+    def _coverage(self, known: str, message: str) -> float:
+        held, asked = set(_normalise(known)), set(_normalise(message))
+        return self._norm(frozenset(asked & held)) ** 2 / max(
+            self._norm(frozenset(asked)) ** 2, 1e-9
+        )
+
     def _norm(self, bag: frozenset[str]) -> float:
         unseen = math.log(1 + len(self._known))
         return math.sqrt(sum(self._idf.get(gram, unseen) ** 2 for gram in bag))
 
 
 def write_known(path: Path, known: Iterable[KnownReply]) -> None:
-    """Write lines of message, reply and what it needs, tabs between.
+    """Write lines of message, reply, what it needs and a mark if it came later, tabs between.
 
     White space inside the texts becomes one space.
     """
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for item in known:
-            cells = (item.message, item.reply, " ".join(sorted(item.needs)))
+            cells = [item.message, item.reply, " ".join(sorted(item.needs))]
+            cells += [] if item.opens else [_MARK]
             file.write("\t".join(" ".join(cell.split()) for cell in cells) + "\n")
 
 
@@ -123,7 +157,7 @@ def read_known(path: Path) -> tuple[KnownReply, ...]:
     """Read what ``write_known`` wrote.
 
     Raises:
-        CheckpointError: not UTF-8, or a line that does not hold three cells.
+        CheckpointError: not UTF-8, or a line that does not hold its three or four cells.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -132,11 +166,13 @@ def read_known(path: Path) -> tuple[KnownReply, ...]:
     known = []
     for number, line in enumerate(lines, start=1):
         cells = line.split("\t")
-        if line and (len(cells) != 3 or not cells[0] or not cells[1]):
-            what = "须是“消息、回答、前文须有的字”，用制表符隔开；请改正这一行"
+        is_row = len(cells) == 3 or cells[3:] == [_MARK]
+        if line and not (is_row and cells[0] and cells[1]):
+            what = f"须是“消息、回答、前文须有的字”，不是开头的再加“{_MARK}”，用制表符隔开；请改正这一行"
             raise CheckpointError(f"{path}:{number}: {what}")
         if line:
-            known.append(KnownReply(cells[0], cells[1], frozenset(cells[2].split())))
+            needs = frozenset(cells[2].split())
+            known.append(KnownReply(cells[0], cells[1], needs, opens=len(cells) == 3))
     return tuple(known)
 
 

@@ -1,8 +1,8 @@
 """The guard at both doors: what comes in from the person, what goes out from the model.
 
-On the way in only the lexicon decides: what it finds gets a fixed reply. A classifier has no say
-there: rude words are the model's to answer with good humour, and grave ones need their category. On
-the way out both decide. The lexicon can stop a reply while it streams; the classifier judges whole
+On the way in only the lexicon decides: what it finds gets a fixed reply. A classifier merely has
+replies proposed there: rude words are the model's to answer with good humour, and grave ones need
+their category. On the way out both decide. The lexicon can stop a reply while it streams; the classifier judges whole
 replies only, so with one a reply is held back until it is whole (60 tokens at most by default).
 """
 
@@ -17,7 +17,7 @@ from chatbot.safety.entries import Category
 from chatbot.safety.lexicon import SHIPPED_LEXICON
 from chatbot.safety.live import LiveLexicon, live_lexicon
 from chatbot.safety.normalise import normalise
-from chatbot.safety.replies import FALLBACK, REPLIES, RETORTS
+from chatbot.safety.replies import FALLBACK, REPLIES, RETORTS, TURNS
 from chatbot.safety.stream import HoldingFilter, OutputFilter
 
 LEXICON_VARIABLE = "XIANLIAO_LEXICON"
@@ -105,14 +105,19 @@ class Guard:
         return None
 
     def retorts(self, text: str) -> tuple[str, ...]:
-        """Return good-humoured replies to be ranked beside the model's; none but to an insult."""
-        return RETORTS if "insult" in self._categories(text) else ()
+        """Return replies to be ranked beside the model's; none but to what offends.
+
+        An insult is met with good humour; what only the classifier minds, with a turn of the talk.
+        """
+        if "insult" in self._categories(text):
+            return RETORTS
+        return TURNS if self._offends(text) else ()
 
     def check_output(self, text: str) -> bool:
         """Return whether a whole reply may leave."""
         if self._lexicon.current().search(normalise(text), "output"):
             return False
-        return self._probability is None or self._probability(text) <= self._threshold
+        return not self._offends(text)
 
     def stream(self) -> ReplyFilter:
         """Return a fresh filter for one reply that streams."""
@@ -122,6 +127,9 @@ class Guard:
     def fallback(self) -> str:
         """Return the kind reply that stands in for one that may not leave."""
         return FALLBACK
+
+    def _offends(self, text: str) -> bool:
+        return self._probability is not None and self._probability(text) > self._threshold
 
     def _categories(self, text: str) -> set[Category]:
         found = self._lexicon.current().search(normalise(text), "input")

@@ -110,9 +110,7 @@ def excuses(context: Span, match: Match, runs_on: Callable[[int], bool]) -> bool
 def is_unbroken(context: Span, match: Match, runs_on: Callable[[int], bool]) -> bool:
     """Whether no separator stands in the context, other than inside ``match``."""
     start, end = context
-    return all(
-        match.start < index < match.end or runs_on(index) for index in range(start + 1, end)
-    )
+    return all(match.start < index < match.end or runs_on(index) for index in range(start + 1, end))
 
 
 def _gravity(entry: Entry) -> int:

@@ -42,6 +42,7 @@ def test_every_exchange_of_a_dialogue_is_known_with_what_it_takes_up() -> None:
         ("两岁 它叫啥", "豆包呀。"),
     ]
     assert [item.needs for item in found] == [frozenset(), frozenset({"豆包"})]
+    assert [item.opens for item in found] == [True, False]
 
 
 def test_the_same_message_whatever_its_punctuation_is_alike() -> None:
@@ -84,6 +85,35 @@ def test_a_seed_repeats_its_choice_and_another_may_bring_something_else() -> Non
     assert len(set(found)) > 1
 
 
+def test_what_came_later_in_its_dialogue_is_trusted_less_the_shorter_its_message() -> None:
+    talk = ("开头的一句", "甲。", "哈哈", "乙。", "后来说得长的一句", "丙。", "好吧", "开头好。")
+    known = KnownReplies(known_replies(talk))
+
+    def similarity(message: str) -> float:
+        found = (
+            item for seed in SEEDS for item in known.propose(talk, message, count=1, seed=seed)
+        )
+        return next(found).similarity
+
+    assert [similarity(message) for message in talk[::2]] == pytest.approx([1, 0.3, 0.85, 0.85])
+
+
+def test_the_answer_to_a_like_question_is_not_the_answer_to_this_one() -> None:
+    asked = ("法国的首都是哪里", "巴黎。"), ("德国的首都是哪里", "柏林。"), ("你在哪里", "在这里。")
+    known = KnownReplies([item for dialogue in asked for item in known_replies(dialogue)])
+
+    def answers(message: str, min_coverage: float) -> set[str]:
+        return {
+            item.reply
+            for seed in SEEDS
+            for item in known.propose([], message, count=9, seed=seed, min_coverage=min_coverage)
+        }
+
+    assert {"巴黎。", "柏林。"} <= answers("法国首都是哪里", 0.0)
+    assert answers("法国首都是哪里", 0.85) == {"巴黎。"}
+    assert answers("泰国首都是哪里", 0.85) == set()
+
+
 def test_equal_replies_are_proposed_once() -> None:
     twice = KnownReplies([KnownReply(text, "在呢。", frozenset()) for text in ("在吗", "在吗？")])
     assert all(len(twice.propose([], "在吗", count=4, seed=seed)) <= 1 for seed in SEEDS)
@@ -102,7 +132,7 @@ def test_any_message_is_borne(message: str, history: list[str]) -> None:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     known = [
         KnownReply("你\t好\n呀", "好。", frozenset()),
-        KnownReply("嗯", "豆包呀。", frozenset({"豆包", "包呀"})),
+        KnownReply("嗯", "豆包呀。", frozenset({"豆包", "包呀"}), opens=False),
     ]
     write_known(tmp_path / "k.tsv", known)
     assert read_known(tmp_path / "k.tsv") == (

@@ -7,7 +7,7 @@ import pytest
 
 from chatbot.safety.entries import Category
 from chatbot.safety.guard import Guard
-from chatbot.safety.replies import FALLBACK, REPLIES, RETORTS
+from chatbot.safety.replies import FALLBACK, REPLIES, RETORTS, TURNS
 
 GUARD = Guard.default()
 EVASIONS: dict[str, Callable[[str], str]] = {
@@ -141,7 +141,7 @@ def test_insults_and_swearing_are_the_models_to_answer(text: str) -> None:
 
 def test_every_fixed_reply_may_leave_and_fits_its_occasion() -> None:
     replies = [reply for replies in REPLIES.values() for reply in replies]
-    for reply in [*replies, *RETORTS, GUARD.fallback()]:
+    for reply in [*replies, *RETORTS, *TURNS, GUARD.fallback()]:
         assert GUARD.check_output(reply), reply
         assert len(reply) < 60
     for reply in REPLIES["self_harm"]:

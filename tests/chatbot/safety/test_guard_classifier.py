@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chatbot.safety.guard import Guard
 from chatbot.safety.lexicon import SHIPPED_LEXICON
 from chatbot.safety.live import live_lexicon
+from chatbot.safety.replies import RETORTS, TURNS
 
 
 class Judge:
@@ -34,11 +35,17 @@ def test_the_classifier_is_not_asked_in_vain() -> None:
     guard = Guard(live_lexicon(SHIPPED_LEXICON), judge)
     assert not guard.check_output("你这个傻逼")
     assert guard.check_input("你是南瓜") is None
-    assert guard.retorts("你是南瓜") == ()
+    assert guard.retorts("你这个傻逼") == RETORTS
     assert judge.asked == []
     for _ in range(3):  # once as a candidate, once as it leaves
         assert guard.check_output("你好")
     assert judge.asked == ["你好"]
+
+
+def test_what_only_the_classifier_minds_gets_a_turn_of_the_talk() -> None:
+    guard = Guard(live_lexicon(SHIPPED_LEXICON), Judge())
+    assert guard.retorts("你是南瓜") == TURNS
+    assert guard.retorts("你是西瓜") == guard.without_classifier().retorts("你是南瓜") == ()
 
 
 @pytest.mark.parametrize(
