@@ -3,6 +3,9 @@ FROM python:3.11-slim-bookworm AS build
 # Options for pip, such as a mirror: docker build --build-arg PIP_ARGS="..." .
 ARG PIP_ARGS=""
 
+# A compiler for the decoding engine's kernels, if one can be had.
+RUN { apt-get update && apt-get install -y --no-install-recommends g++; } || echo "no compiler"
+
 WORKDIR /src
 RUN python -m venv --without-pip /opt/venv
 # Before the code, so that a change of code installs nothing anew.
@@ -16,6 +19,8 @@ COPY LICENSE ./
 COPY vocab vocab
 COPY chatbot chatbot
 COPY api api
+# The decoding engine's kernels; without them it is slower, and nothing else changes.
+RUN python -m chatbot.decoding.native || echo "no native kernels"
 # A checkpoint that its owner alone may read would be closed to the service's user.
 RUN chmod -R a+rX . && python -m compileall -q .
 

@@ -1,19 +1,23 @@
-"""python -m api: serve the chat page and the API."""
+"""python -m api: serve the chat page and the API; look after keys and conversations."""
 
-import logging
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from api.commands import export, give_up, keys, purge
+from api.logs import set_up_logs
 from api.serving import CannotServe, serve
 from api.settings import SettingsError, load_settings
 
-_BAD_START = 2
 cli = typer.Typer(add_completion=False, rich_markup_mode=None)
+cli.add_typer(keys, name="keys")
+cli.command()(export)
+cli.command()(purge)
 
 
-@cli.command()
+@cli.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     checkpoint: Annotated[
         str | None, typer.Option(help="模型所在的文件夹", show_default="随项目附带的")
     ] = None,
@@ -23,22 +27,19 @@ def main(
     ] = None,
 ) -> None:
     """启动闲聊服务：聊天页和接口。其余设置来自 XIANLIAO_ 开头的环境变量。"""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if context.invoked_subcommand is not None:
+        return
     try:
         settings = load_settings({"checkpoint": checkpoint, "host": host, "port": port})
     except SettingsError as error:
-        _give_up(error)
+        give_up(error)
+    set_up_logs(settings.log_format, settings.log_level)
     try:
         serve(settings, tell=typer.echo)
     except CannotServe as error:
-        _give_up(error)
+        give_up(error)
     except KeyboardInterrupt:  # the way to end it
         return
-
-
-def _give_up(error: Exception) -> NoReturn:
-    typer.echo(f"错误：{error}", err=True)
-    raise typer.Exit(_BAD_START)
 
 
 if __name__ == "__main__":

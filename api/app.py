@@ -6,25 +6,40 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware import Middleware
+from fastapi.middleware.cors import CORSMiddleware
 
+from api.admission import open_for_address, open_for_key
 from api.body_limit import BodyLimit
 from api.desk import Desk
+from api.generations import Generations
 from api.handlers import LastResort, install_handlers
+from api.header_limit import HeaderLimit
 from api.headers import SecurityHeaders
 from api.labeller import Labeller
+from api.limits import RateLimits
+from api.logs import RequestLog
+from api.metrics import Metrics
+from api.openai.errors import OpenAIErrors
+from api.owners import owner_of
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
 from api.readiness import BotKeeper, OnLoaded
 from api.reference import serve_reference
-from api.routes import chat, classify, health, sessions, write
+from api.routes import admin, chat, classify, feedback, health, openai, sessions, write
 from api.routes.page import serve_page
-from api.sessions import open_store
 from api.settings import Settings
 from api.state import ServiceState
+from api.store.database import open_database
+from api.store.retention import Purger
+from api.store.sessions import SessionStore
 from chatbot.bot import Bot
 from chatbot.classifier import SHIPPED_GUARD
+from chatbot.parity import check_parity
 
+# In this order: an address that asks too often does not get to try keys.
+_ADMISSION = [Depends(open_for_address), Depends(owner_of), Depends(open_for_key)]
+_PROBLEM_SCHEMA = {"schema": {"$ref": "#/components/schemas/Problem"}}
 _DESCRIPTION = "中文闲聊机器人的接口。所有错误都是 `application/problem+json`（RFC 9457）。"
 
 
@@ -37,7 +52,7 @@ class ChatService(FastAPI):
         for path in description["paths"].values():
             for operation in path.values():
                 content = operation["responses"]["default"]["content"]
-                if "application/json" in content:
+                if content.get("application/json") == _PROBLEM_SCHEMA:
                     content[PROBLEM_MEDIA_TYPE] = content.pop("application/json")
         return description
 
@@ -60,56 +75,87 @@ def create_app(
         summary="会说中文的闲聊机器人",
         description=_DESCRIPTION,
         version="0.1.0",
-        lifespan=_lifespan(
-            settings,
-            load_bot
-            or partial(
-                Bot.from_checkpoint,
-                use_known=settings.known_replies,
-                precision=settings.precision,
-                num_slots=settings.num_slots,
-                max_waiting=settings.max_waiting,
-                cache_bytes=settings.cache_mib * 2**20,
-                judge=SHIPPED_GUARD if settings.judge_replies else None,
-            ),
-            on_loaded,
-        ),
+        lifespan=_lifespan(settings, load_bot, on_loaded),
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": Problem, "description": "出错"}},
         middleware=[
+            Middleware(RequestLog),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins.split(),
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=["Retry-After", "X-Reply-ID", "X-Request-ID"],
+            ),
             Middleware(SecurityHeaders),
+            Middleware(OpenAIErrors),
             Middleware(LastResort),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+            Middleware(HeaderLimit, max_bytes=settings.max_header_bytes),
+            Middleware(
+                BodyLimit,
+                max_bytes=settings.max_body_bytes,
+                by_path={"/sessions/import": settings.max_import_bytes},
+            ),
         ],
     )
     install_handlers(app)
-    for routes in (chat, sessions, write, classify, health):
-        app.include_router(routes.router)
+    for open_to_all in (health, admin):
+        app.include_router(open_to_all.router)
+    for routes in (chat, openai, sessions, feedback, write, classify):
+        app.include_router(routes.router, dependencies=_ADMISSION)
     serve_reference(app)
     serve_page(app)
     return app
 
 
+def _loader(settings: Settings, metrics: Metrics) -> Callable[[Path], Bot]:
+    return partial(
+        Bot.from_checkpoint,
+        use_known=settings.known_replies,
+        precision=settings.precision,
+        num_slots=settings.num_slots,
+        max_waiting=settings.max_waiting,
+        cache_bytes=settings.cache_mib * 2**20,
+        judge=SHIPPED_GUARD if settings.judge_replies else None,
+        on_end=metrics.observe,
+    )
+
+
 def _lifespan(
-    settings: Settings, load_bot: Callable[[Path], Bot], on_loaded: OnLoaded | None
+    settings: Settings, load_bot: Callable[[Path], Bot] | None, on_loaded: OnLoaded | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[None]:
-        store = await open_store(settings)
-        keeper = BotKeeper(lambda: load_bot(settings.checkpoint), on_loaded)
+        database = await open_database(settings)
+        store = SessionStore(database, settings.max_sessions)
+        purger = Purger(database, settings.session_days)
+        metrics = Metrics()
+        keeper = BotKeeper(
+            partial(load_bot or _loader(settings, metrics), settings.checkpoint),
+            on_loaded,
+            verify=partial(check_parity, folder=settings.checkpoint),
+        )
+        metrics.watch(lambda: keeper.vitals)
+        generations = Generations(settings.deadline_seconds, metrics.note_cancelled)
+        limits = RateLimits(per_address=settings.limit_address, per_key=settings.limit_key)
         desk = Desk(settings.novelist, settings.max_writings)
         labeller = Labeller(settings.head)
-        app.state.service = ServiceState(settings, keeper, store, desk, labeller)
+        app.state.service = ServiceState(
+            settings, keeper, store, desk, labeller, generations, limits, metrics
+        )
         keeper.start()
         desk.start()
         labeller.start()
+        purger.start()
         try:
             yield
         finally:
+            await generations.close()
+            await purger.close()
             await labeller.close()
             await desk.close()
             await keeper.close()
-            await store.close()
+            await database.close()
 
     return run

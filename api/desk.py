@@ -21,6 +21,7 @@ from chatbot.writing import WritingParams
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = "5"
+_DRAIN_STEP = 0.05  # seconds
 
 
 class Writing:
@@ -114,6 +115,11 @@ class Desk:
             yield writing
         finally:
             self._num_open -= 1
+
+    async def drain(self) -> None:
+        """Wait for the writings under way."""
+        while self._num_open:
+            await asyncio.sleep(_DRAIN_STEP)
 
     async def close(self) -> None:
         """Wait for what no thread can be made to give up: loading, or one character."""

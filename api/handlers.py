@@ -19,7 +19,13 @@ from api.problems import (
     invalid_field,
     to_response,
 )
-from api.sessions import SessionNotFound
+from api.store.errors import (
+    SessionConflict,
+    SessionNotFound,
+    StoreError,
+    StoreUnavailable,
+    TurnNotFound,
+)
 from api.wording import in_words
 from chatbot.decoding.params import RANGES
 from chatbot.errors import (
@@ -35,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_FIELDS_IN_DETAIL = 3
 _MAX_NAME_CHARS = 64  # a field that does not exist is named by the client
+_CLIENT_LEFT = Kind("", 499, "客户端已离开")  # as nginx logs it; nobody sees it
 _HTTP_WORDS = {
     404: (problems.NOT_FOUND, "没有 {path} 这个地址，所有地址见 /docs。"),
     405: (problems.WRONG_METHOD, "{path} 不支持 {method}，用法见 /docs。"),
@@ -45,7 +52,7 @@ def install_handlers(app: FastAPI) -> None:
     """Answer every expected exception with its problem."""
     for kind in (
         ProblemError,
-        SessionNotFound,
+        StoreError,
         InvalidMessage,
         InvalidParams,
         QueueFull,
@@ -65,6 +72,14 @@ def as_problem(error: Exception) -> ProblemError:
             return error
         case SessionNotFound():
             return ProblemError(problems.NO_SESSION, "没有这个会话，它可能已被删除；请开始新对话。")
+        case TurnNotFound():
+            return ProblemError(problems.NO_TURN, "这个会话没有这一轮；请检查 turn，从 1 数起。")
+        case SessionConflict():
+            words = "这个会话刚在别处说了一句，这一轮没有保存；请读一遍会话再说。"
+            return ProblemError(problems.SESSION_CONFLICT, words)
+        case StoreUnavailable():
+            words = "会话暂时存取不了，这一次什么也没有保存；请稍后再试。"
+            return ProblemError(problems.STORE_UNAVAILABLE, words, headers={"Retry-After": "5"})
         case MessageTooLong():
             where = FieldError(pointer="#/message", code="too_long", detail=str(error))
             return ProblemError(problems.MESSAGE_TOO_LONG, f"{error}。", [where])
@@ -106,15 +121,16 @@ class LastResort:
             await to_response(as_problem(error).problem)(scope, receive, send)
 
 
-def _answer(_request: Request, error: Exception) -> Response:
+def _answer(request: Request, error: Exception) -> Response:
     problem_error = as_problem(error)
+    request.app.state.service.metrics.note_rejected(problem_error.problem.type)
     if problem_error.problem.status == problems.INTERNAL.status:
         logger.error("%s", error, exc_info=error)
     return to_response(problem_error.problem, problem_error.headers)
 
 
 def _answer_nobody(_request: Request, _error: Exception) -> Response:
-    return to_response(describe(problems.BAD_REQUEST, "连接已断开。"))
+    return to_response(describe(_CLIENT_LEFT, "连接已断开。"))
 
 
 def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -132,7 +148,16 @@ def _answer_http_exception(request: Request, error: Exception) -> Response:
     else:
         kind = Kind("", error.status_code, "请求没能完成")
         problem = describe(kind, f"{method} {path} 没能完成。")
-    return to_response(problem, error.headers)
+    return to_response(problem, dict(error.headers or {}) | _allowed_methods(request, error))
+
+
+def _allowed_methods(request: Request, error: HTTPException) -> dict[str, str]:
+    """The `Allow` of a path: a 405 knows the methods of one of its routes only."""
+    path = getattr(request.scope.get("route"), "path", None)
+    methods = request.app.openapi()["paths"].get(path, {})
+    if error.status_code != 405 or not methods:
+        return {}
+    return {"Allow": ", ".join(sorted(method.upper() for method in methods))}
 
 
 def _answer_invalid_request(request: Request, error: Exception) -> Response:

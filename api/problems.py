@@ -24,35 +24,63 @@ class Kind:
 BAD_REQUEST = Kind("bad-request", 400, "请求无法处理")
 BROKEN_JSON = Kind("broken-json", 400, "请求体不是有效的 JSON")
 NOT_UTF8 = Kind("not-utf-8", 400, "请求体不是 UTF-8 编码")
+WRONG_KEY = Kind("wrong-key", 401, "密钥不对")
+NO_ADMIN = Kind("no-admin", 403, "不能管理这个服务")
 NO_SESSION = Kind("no-session", 404, "会话不存在")
+NO_TURN = Kind("no-turn", 404, "没有这一轮")
+NO_MODEL = Kind("model-not-found", 404, "没有这个模型")
+NO_REPLY = Kind("no-reply", 404, "没有这个回复")
 NOT_FOUND = Kind("not-found", 404, "地址不存在")
 WRONG_METHOD = Kind("wrong-method", 405, "请求方法不对")
+SESSION_CONFLICT = Kind("session-conflict", 409, "会话在别处继续了")
+STOPPED = Kind("stopped", 409, "回复已经停下")
+RELOAD_FAILED = Kind("reload-failed", 409, "模型没能换上")
 BODY_TOO_LARGE = Kind("body-too-large", 413, "请求体太大")
 NOT_JSON = Kind("not-json", 415, "请求体的类型不对")
 INVALID = Kind("invalid", 422, "请求内容有误")
 MESSAGE_TOO_LONG = Kind("message-too-long", 422, "消息太长")
 QUEUE_FULL = Kind("queue-full", 429, "排队的人太多")
+QUOTA_USED = Kind("quota-used", 429, "今天的次数用完了")
+RATE_LIMITED = Kind("rate-limited", 429, "请求太频繁")
+HEADERS_TOO_LARGE = Kind("headers-too-large", 431, "请求头太大")
 INTERNAL = Kind("internal", 500, "服务内部出错")
 GENERATION_FAILED = Kind("generation-failed", 500, "回复没能生成")
+HANGING = Kind("hanging", 503, "模型没有动静")
 NOT_READY = Kind("not-ready", 503, "模型还没准备好")
 STOPPING = Kind("stopping", 503, "服务正在停止")
+STORE_UNAVAILABLE = Kind("store-unavailable", 503, "会话暂时存取不了")
+DEADLINE = Kind("deadline", 504, "没能按时答完")
 
 KINDS = (
     BAD_REQUEST,
     BROKEN_JSON,
     NOT_UTF8,
+    WRONG_KEY,
+    NO_ADMIN,
     NO_SESSION,
+    NO_TURN,
+    NO_MODEL,
+    NO_REPLY,
     NOT_FOUND,
     WRONG_METHOD,
+    SESSION_CONFLICT,
+    STOPPED,
+    RELOAD_FAILED,
     BODY_TOO_LARGE,
     NOT_JSON,
     INVALID,
     MESSAGE_TOO_LONG,
     QUEUE_FULL,
+    QUOTA_USED,
+    RATE_LIMITED,
+    HEADERS_TOO_LARGE,
     INTERNAL,
     GENERATION_FAILED,
+    HANGING,
     NOT_READY,
     STOPPING,
+    STORE_UNAVAILABLE,
+    DEADLINE,
 )
 
 

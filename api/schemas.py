@@ -1,7 +1,6 @@
 """What clients send and get. The ranges of the sampling fields are the decoder's own."""
 
 import unicodedata
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,30 +12,40 @@ from pydantic import (
     field_validator,
 )
 
-from api.settings import MAX_HISTORY_UTTERANCES, MAX_MESSAGE_CHARS
+from api.settings import MAX_DEADLINE_SECONDS, MAX_HISTORY_UTTERANCES, MAX_MESSAGE_CHARS
 from chatbot.decoding.params import RANGES
 from chatbot.generation import FinishReason
 
 _BLANK_CATEGORIES = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 
-def _readable(text: str) -> str:
-    """Newlines as one character, no blanks around; refuse what is no text at all.
+def plain(text: str) -> str:
+    """Newlines as one character.
 
     Raises:
-        ValueError: for control characters other than newline and tab, and for blank text.
+        ValueError: for control characters other than newline and tab.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for character in text:
         if unicodedata.category(character) == "Cc" and character not in "\n\t":
             raise ValueError(f"含有控制字符 U+{ord(character):04X}，只允许换行和制表符")
+    return text
+
+
+def readable(text: str) -> str:
+    """Plain text without blanks around it.
+
+    Raises:
+        ValueError: for control characters other than newline and tab, and for blank text.
+    """
+    text = plain(text)
     if all(unicodedata.category(character) in _BLANK_CATEGORIES for character in text):
         raise ValueError("不能全是空白")
     return text.strip()
 
 
 Utterance = Annotated[
-    str, Field(min_length=1, max_length=MAX_MESSAGE_CHARS), AfterValidator(_readable)
+    str, Field(min_length=1, max_length=MAX_MESSAGE_CHARS), AfterValidator(readable)
 ]
 
 
@@ -62,6 +71,12 @@ class ChatRequest(BaseModel):
         "给了它就什么都不保存，也不能再给 session_id",
     )
     stream: bool = Field(False, description="true：边生成边以 Server-Sent Events 返回")
+    resumable: bool = Field(
+        False, description="true：事件流断了也接着生成一小会儿，等你用 `GET /chat/{reply_id}` 续收"
+    )
+    deadline_seconds: Annotated[float, Field(ge=1, le=MAX_DEADLINE_SECONDS)] | None = Field(
+        None, description="最多等几秒，到时没答完就返回 504；服务自己的上限更短时以它为准"
+    )
     temperature: float | None = _sampling("temperature", "越大越活泼；0 为总选最可能的词")
     top_k: int | None = _sampling("top_k", "只在最可能的几个词里选；0 为不限")
     top_p: float | None = _sampling("top_p", "只在累计概率达到它的词里选；1 为不限")
@@ -113,28 +128,16 @@ class ChatAnswer(BaseModel):
     seed: int = Field(description="这次用的随机种子")
 
 
+class Started(BaseModel):
+    """A reply was admitted."""
+
+    reply_id: str
+
+
 class Delta(BaseModel):
     """A piece of a reply that is being written."""
 
     text: str
-
-
-class StoredTurn(BaseModel):
-    """One turn of a session."""
-
-    turn: int = Field(description="第几轮，从 1 数起")
-    user: str
-    bot: str
-    finish_reason: FinishReason
-    created_at: datetime
-
-
-class StoredSession(BaseModel):
-    """A whole session."""
-
-    session_id: str
-    created_at: datetime
-    turns: list[StoredTurn]
 
 
 class Health(BaseModel):

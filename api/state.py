@@ -6,10 +6,13 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.desk import Desk
+from api.generations import Generations
 from api.labeller import Labeller
+from api.limits import RateLimits
+from api.metrics import Metrics
 from api.readiness import BotKeeper
-from api.sessions import SessionStore
 from api.settings import Settings
+from api.store.sessions import SessionStore
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class ServiceState:
     store: SessionStore
     desk: Desk
     labeller: Labeller
+    generations: Generations
+    limits: RateLimits
+    metrics: Metrics
 
 
 def service_state(request: Request) -> ServiceState:

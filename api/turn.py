@@ -1,15 +1,15 @@
 """One turn of a conversation: admitted, generated, stored, answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from starlette.requests import ClientDisconnect
-
+from api import keys
 from api.schemas import ChatAnswer, ChatRequest, Usage
-from api.sessions import SessionStore, TurnRow, new_session_id
+from api.store.sessions import SessionStore, new_session_id
+from api.store.tables import TurnRow
 from chatbot.bot import Bot, Generation, Reply
 
 HISTORY_UTTERANCES = 64  # more than the model's window ever holds
@@ -19,13 +19,15 @@ HISTORY_UTTERANCES = 64  # more than the model's window ever holds
 class Past:
     """What was said before: the part the bot is given, and how much lies before that.
 
-    `session_id` and `index`, the coming turn's place, are None when nothing will be stored.
+    `session_id` and `index`, the coming turn's place, are None when nothing will be stored;
+    `owner` is whose session it is or will be.
     """
 
     utterances: list[str]
     num_skipped: int
     session_id: str | None
     index: int | None
+    owner: str | None
 
 
 class Turn:
@@ -42,7 +44,7 @@ class Turn:
         """Wait for the whole reply, store the turn, and only then give the answer."""
         reply = await self.generation.wait()
         if self._past.session_id is not None:
-            self._storing = asyncio.create_task(store.append(self._row(reply)))
+            self._storing = asyncio.create_task(store.append(self._row(reply), self._past.owner))
             await asyncio.shield(self._storing)  # a commit is never torn by a client leaving
         return self._answer(reply)
 
@@ -83,36 +85,40 @@ class Turn:
 
 @asynccontextmanager
 async def admit(
-    chat: ChatRequest, bot: Bot, store: SessionStore, has_left: Callable[[], Awaitable[bool]]
+    chat: ChatRequest,
+    bot: Bot,
+    store: SessionStore,
+    owner: str | None = None,
 ) -> AsyncIterator[Turn]:
     """Start the reply to a message; on leaving, whatever the reason, nothing of it goes on.
 
     A session stays locked meanwhile, so its turns follow one another.
 
+    An API key is charged for the turn once it was admitted.
+
     Raises:
-        SessionNotFound, ChatbotError: before anything was generated.
-        ClientDisconnect: when the client left while an earlier turn was under way.
+        SessionNotFound, StoreUnavailable, ChatbotError: before anything was generated.
+        ProblemError: when the key's turns of today are used up.
     """
     async with AsyncExitStack() as stack:
         if chat.session_id is not None:
             await stack.enter_async_context(store.locked(chat.session_id))
-        past = await _past_of(chat, store)
-        if await has_left():
-            raise ClientDisconnect
+        past = await _past_of(chat, store, owner)
         params = replace(bot.defaults, **chat.sampling())
-        generation = bot.start(past.utterances, chat.message, params)
+        async with keys.one_turn(store.database, owner):
+            generation = bot.start(past.utterances, chat.message, params)
         turn = Turn(chat, past, generation, bot)
         stack.push_async_callback(turn.settle)
         yield turn
 
 
-async def _past_of(chat: ChatRequest, store: SessionStore) -> Past:
+async def _past_of(chat: ChatRequest, store: SessionStore, owner: str | None) -> Past:
     if chat.history is not None:
         recent = chat.history[-HISTORY_UTTERANCES:]
-        return Past(recent, len(chat.history) - len(recent), None, None)
+        return Past(recent, len(chat.history) - len(recent), None, None, owner)
     if chat.session_id is None:
-        return Past([], 0, new_session_id(), 1)
-    turns = await store.last_turns(chat.session_id, HISTORY_UTTERANCES // 2)
+        return Past([], 0, new_session_id(), 1, owner)
+    turns = await store.last_turns(chat.session_id, HISTORY_UTTERANCES // 2, owner)
     recent = [utterance for turn in turns for utterance in (turn.user, turn.bot)]
     num_earlier = 2 * turns[-1].index - len(recent)
-    return Past(recent, num_earlier, chat.session_id, turns[-1].index + 1)
+    return Past(recent, num_earlier, chat.session_id, turns[-1].index + 1, owner)

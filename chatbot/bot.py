@@ -3,39 +3,38 @@
 history + message → ids, trimmed to fit → engine → text → safety → pieces of the reply
 
 With several candidates, known replies to like messages are proposed beside what the model samples,
-and only what is safe may be chosen.
+only what is safe may be chosen, and when none is worth saying, an open ear is better.
 """
 
 import asyncio
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from chatbot.checkpoint import GENERATION, Checkpoint, load_checkpoint
+from chatbot.checkpoint import Checkpoint, load_checkpoint
 from chatbot.classifier import load_classifier
+from chatbot.cores import spare_cores
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import (
     CACHE_BYTES,
     MAX_WAITING,
     NUM_SLOTS,
-    RANGES,
     Precision,
     SamplingParams,
 )
-from chatbot.decoding.request import Proposal, Request
+from chatbot.decoding.request import Fallback, Proposal, Request
 from chatbot.decoding.sequence import TokenRules
+from chatbot.decoding.timing import Timing
+from chatbot.decoding.vitals import Vitals
 from chatbot.decoding.worker import Worker
-from chatbot.dialogue import DialogueEncoder
-from chatbot.errors import CheckpointError, InvalidParams, MessageEmpty, MessageTooLong
+from chatbot.dialogue import DialogueEncoder, is_mark
+from chatbot.errors import InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Draft, Generation, Origin, Reply
-from chatbot.known import KnownReplies, Match
+from chatbot.known import KnownReplies
 from chatbot.safety.guard import Guard
+from chatbot.suggestions import Suggestions
 
-__all__ = ["Bot", "Generation", "Reply", "token_rules"]
+__all__ = ["Bot", "Generation", "Reply", "Timing", "Vitals", "token_rules"]
 
-_NUM_PROPOSALS = 24
-_RETORT_FITS = 0.6  # how like the message a retort's occasion is taken to be
-_TRUST = 0.5  # prior of a reply that people wrote, before it is known how like the message is
 _WARM_UP = SamplingParams(max_new_tokens=8, seed=0)
 _FRAME = 2  # the [CLS] before a message and the [SEP] after it
 
@@ -58,6 +57,7 @@ class Bot:
         precision: Precision = "auto",
         cache_bytes: int = CACHE_BYTES,
         guard: Guard | None = None,
+        on_end: Callable[[Timing], None] | None = None,
     ) -> None:
         """Take a checkpoint over.
 
@@ -65,16 +65,18 @@ class Bot:
             num_slots, max_waiting, precision, cache_bytes: as the engine takes them.
             use_known: propose the checkpoint's known replies, if it has any.
             guard: at both doors; by default over our lexicon and the operator's.
+            on_end: hears, in the engine's thread, of each generation that ended.
 
         Raises:
             LexiconError: the operator's lexicon cannot be read.
         """
         self.name = str(checkpoint.manifest["name"])
-        self.defaults = _defaults(checkpoint)
+        self.defaults = checkpoint.defaults
         self._encoder = DialogueEncoder(checkpoint.tokenizer)
         self._rules = token_rules(self._encoder)
         self._guard = guard or Guard.configured()
-        self._known = KnownReplies(checkpoint.known if use_known else ())
+        known = KnownReplies(checkpoint.known if use_known else ())
+        self._suggestions = Suggestions(known, self._guard)
         engine = Engine(
             checkpoint.model,
             num_slots=num_slots,
@@ -83,7 +85,7 @@ class Bot:
             cache_bytes=cache_bytes,
         )
         self._num_positions = engine.max_length
-        self._worker = Worker(engine, num_threads=_spare_cores())
+        self._worker = Worker(engine, num_threads=spare_cores(), on_end=on_end)
 
     @classmethod
     def from_checkpoint(
@@ -96,19 +98,19 @@ class Bot:
         precision: Precision = "auto",
         cache_bytes: int = CACHE_BYTES,
         judge: str | Path | None = None,
+        on_end: Callable[[Timing], None] | None = None,
     ) -> "Bot":
         """Load a checkpoint folder; takes seconds.
 
         Args:
             judge: the folder of a classifier that judges whole replies on their way out, so that
                 even a single candidate leaves all at once; None: the lexicon alone decides.
+            on_end: hears, in the engine's thread, of each generation that ended.
 
         Raises:
             CheckpointError: a folder is missing, corrupt, or does not fit together.
             LexiconError: the operator's lexicon cannot be read.
         """
-        classifier = load_classifier(judge) if judge is not None else None
-        threshold = classifier.threshold if classifier is not None else 1.0
         return cls(
             load_checkpoint(folder),
             num_slots=num_slots,
@@ -116,13 +118,24 @@ class Bot:
             use_known=use_known,
             precision=precision,
             cache_bytes=cache_bytes,
-            guard=Guard.configured(classifier, threshold),
+            guard=judging_guard(judge),
+            on_end=on_end,
         )
 
     @property
     def guard(self) -> Guard:
         """What decides at both doors."""
         return self._guard
+
+    @property
+    def banned_ids(self) -> frozenset[int]:
+        """What a reply never holds."""
+        return self._rules.banned_ids
+
+    @property
+    def vitals(self) -> Vitals:
+        """How the engine is doing; free of waiting, whatever it does."""
+        return self._worker.vitals
 
     def max_message_tokens(self, max_new_tokens: int) -> int:
         """Return how many tokens a message can have beside a reply of ``max_new_tokens``.
@@ -131,12 +144,19 @@ class Bot:
         """
         return max(0, self._num_positions - max_new_tokens - _FRAME)
 
-    def start(self, history: Sequence[str], message: str, params: SamplingParams) -> Generation:
+    def start(
+        self,
+        history: Sequence[str],
+        message: str,
+        params: SamplingParams,
+        stops: Sequence[str] = (),
+    ) -> Generation:
         """Begin the reply to a message; returns at once.
 
         Args:
             history: earlier utterances, oldest first, the person's first, an even number. The
                 oldest turns are left out when prompt and reply would not fit together.
+            stops: strings that end the reply and do not leave.
 
         Raises:
             MessageEmpty, MessageTooLong: the message cannot be answered.
@@ -144,11 +164,15 @@ class Bot:
             QueueFull: too many replies are under way.
             EngineStopped: the bot is closed.
         """
-        request, draft = self.prepare(history, message, params)
+        request, draft = self.prepare(history, message, params, stops)
         return Generation(draft, self._worker.submit(request) if request is not None else None)
 
     def prepare(
-        self, history: Sequence[str], message: str, params: SamplingParams
+        self,
+        history: Sequence[str],
+        message: str,
+        params: SamplingParams,
+        stops: Sequence[str] = (),
     ) -> tuple[Request | None, Draft]:
         """Return a reply's request (None: the guard answers) and its draft; raises as ``start``."""
         message_ids = self._encode_message(message, params)
@@ -163,6 +187,7 @@ class Bot:
             self._rules,
             proposals=self._proposals(history, message, params),
             accept=self._is_safe,
+            fallback=self._fallback(history, message, params),
         )
         origin = Origin(
             prompt_tokens=len(prompt.ids),
@@ -170,7 +195,7 @@ class Bot:
             history_dropped=prompt.history_dropped,
             seed=request.seed,
         )
-        return request, Draft(self._encoder.decode, self._guard, origin)
+        return request, Draft(self._encoder.decode, self._guard, origin, stops)
 
     def warm_up(self) -> None:
         """Generate a few tokens for real; blocks, and not to be called on an event loop.
@@ -184,9 +209,27 @@ class Bot:
 
         asyncio.run(generate())
 
-    def close(self) -> None:
-        """Stop the engine; replies under way end with ``EngineStopped``. Idempotent."""
-        self._worker.close()
+    def greedy_ids(self, message: str, num_tokens: int) -> tuple[tuple[int, ...], list[int]]:
+        """Return a prompt's ids and the likeliest reply's; blocks as ``warm_up`` does.
+
+        Raises:
+            GenerationFailed: the model does not work.
+        """
+        params = SamplingParams(temperature=0, repetition_penalty=1, max_new_tokens=num_tokens)
+        request, _ = self.prepare([], message, params)
+        assert request is not None, "the guard has nothing to say to this message"
+
+        async def generate() -> list[int]:
+            return [token_id async for token_id in self._worker.submit(request)]
+
+        return request.prompt_ids, asyncio.run(generate())
+
+    def close(self, timeout: float | None = None) -> None:
+        """Stop the engine; replies under way end with ``EngineStopped``. Idempotent.
+
+        An engine that hangs is waited for ``timeout`` seconds, if given.
+        """
+        self._worker.close(timeout)
 
     def _encode_message(self, message: str, params: SamplingParams) -> list[int]:
         limit = self.max_message_tokens(params.max_new_tokens)
@@ -207,15 +250,24 @@ class Bot:
         if params.candidates == 1:
             return []
         assert params.seed is not None
-        known = self._known.propose(history, message, count=_NUM_PROPOSALS, seed=params.seed)
-        retorts = [reply for reply in self._guard.retorts(message) if reply not in history]
-        known += [Match(reply, _RETORT_FITS) for reply in retorts]
-        ids = self._encoder.encode_utterances([item.reply for item in known])
+        found = self._suggestions.proposals(history, message, params.seed)
+        ids = self._encoder.encode_utterances([item.reply for item in found])
         return [
-            Proposal(tuple(reply), _TRUST + (1 - _TRUST) * item.similarity)
-            for reply, item in zip(ids, known, strict=True)
+            Proposal(tuple(reply), item.similarity)
+            for reply, item in zip(ids, found, strict=True)
             if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
         ]
+
+    def _fallback(
+        self, history: Sequence[str], message: str, params: SamplingParams
+    ) -> Fallback | None:
+        """Return what to say instead of a poor reply; None for a single one, which streams."""
+        if params.candidates == 1:
+            return None
+        assert params.seed is not None
+        found = self._suggestions.fallback(history, message, params.seed)
+        (ids,) = self._encoder.encode_utterances([found.reply])
+        return Fallback(tuple(ids), found.similarity) if len(ids) <= params.max_new_tokens else None
 
     def _is_safe(self, ids: list[int]) -> bool:
         return self._guard.check_output(self._encoder.decode(ids))
@@ -229,38 +281,23 @@ class Bot:
         return draft
 
 
+def judging_guard(judge: str | Path | None) -> Guard:
+    """Return a guard over the configured lexicon with the classifier of a folder, if one is given.
+
+    Raises:
+        CheckpointError, LexiconError: the folder or the operator's lexicon cannot be read.
+    """
+    if judge is None:
+        return Guard.configured()
+    classifier = load_classifier(judge)
+    return Guard.configured(classifier, classifier.threshold)
+
+
 def token_rules(encoder: DialogueEncoder) -> TokenRules:
     """Return what a reply may be made of: ``[SEP]`` ends it, and every token is readable text."""
     table = encoder.tokenizer.get_vocab()
-    unreadable = {index for token, index in table.items() if _is_unreadable(token)}
+    unreadable = {index for token, index in table.items() if is_mark(token)}
     special = {encoder.pad_id, encoder.unk_id, encoder.cls_id, encoder.mask_id}
     return TokenRules(
         stop_ids=frozenset({encoder.sep_id}), banned_ids=frozenset(special | unreadable)
     )
-
-
-def _is_unreadable(token: str) -> bool:
-    """Whether a pretrained table's entry is a mark rather than text: ``[unused1]``, bare ``##``."""
-    return token == "##" or (token.startswith("[unused") and token.endswith("]"))
-
-
-def _defaults(checkpoint: Checkpoint) -> SamplingParams:
-    file = checkpoint.folder / GENERATION
-    for name in checkpoint.generation:
-        if name not in RANGES:
-            raise CheckpointError(f"{file}: 没有 {name} 这个参数；可用的是 {'、'.join(RANGES)}")
-    try:
-        return SamplingParams(**checkpoint.generation)
-    except InvalidParams as error:
-        raise CheckpointError(f"{file}: {error}；请改正或删去这一项") from None
-
-
-def _spare_cores() -> int:
-    """Return all cores but one, which the event loop needs.
-
-    The threads of a product wait for each other: one that does not get its core makes the rest
-    spin, and a step takes ten times as long as on a core less.
-    """
-    has_affinity = hasattr(os, "sched_getaffinity")
-    num_cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, num_cores - 1)

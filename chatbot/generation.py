@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from chatbot.safety.guard import Guard
+from chatbot.stop_sequences import StopSequences
 
 Decode = Callable[[Sequence[int]], str]
 FinishReason = Literal["stop", "length", "filtered"]
@@ -72,12 +73,16 @@ class Draft:
         reply: the whole reply, once it is.
     """
 
-    def __init__(self, decode: Decode, guard: Guard, origin: Origin) -> None:
+    def __init__(
+        self, decode: Decode, guard: Guard, origin: Origin, stops: Sequence[str] = ()
+    ) -> None:
+        """Begin with no text; one of the strings ``stops`` ends it, and does not leave."""
         self.pieces: deque[str] = deque()
         self.reply: Reply | None = None
         self._decode = decode
         self._guard = guard
         self._filter = guard.stream()
+        self._stops = StopSequences(stops)
         self._origin = origin
         self._text = ""
         self._num_tokens = 0
@@ -86,11 +91,15 @@ class Draft:
     def append(self, token_id: int) -> None:
         """Take the next id of the model."""
         self._num_tokens += 1
-        self._take(self._filter.feed(self._new_text(token_id)))
+        self._take(self._filter.feed(self._stops.feed(self._new_text(token_id))))
+        if self._stops.met and self.reply is None:
+            self.end("stop")
 
     def end(self, reason: FinishReason) -> None:
         """Take the end of the model's ids."""
-        self._take(self._filter.finish())
+        self._take(self._filter.feed(self._stops.finish()))
+        if self.reply is None:
+            self._take(self._filter.finish())
         if self.reply is None:
             self._close(reason)
 

@@ -136,8 +136,9 @@ def draw(logits: Tensor, params: WritingParams, generator: torch.Generator) -> i
     probabilities = probabilities[: params.top_k or None]
     probabilities /= probabilities.sum()
     likelier = probabilities.cumsum(dim=0) - probabilities  # what those before have together
-    probabilities = probabilities[likelier < params.top_p]
-    return int(ids[torch.multinomial(probabilities, 1, generator=generator)])
+    kept = likelier < params.top_p
+    kept[0] = True  # also under a top_p so small that it becomes zero here
+    return int(ids[torch.multinomial(probabilities[kept], 1, generator=generator)])
 
 
 def _read_vocab(path: Path) -> CharVocab:

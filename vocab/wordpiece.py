@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from transformers import BertTokenizerFast
@@ -120,7 +121,9 @@ def decode_ids(tokenizer: BertTokenizerFast, ids: Iterable[int]) -> str:
     Appending ids only ever appends text, so a stream can send what is new.
     """
     text = ""
-    for token in tokenizer.convert_ids_to_tokens(list(ids), skip_special_tokens=True):
+    special = _special_ids(tokenizer)
+    kept = [token_id for token_id in ids if token_id not in special]
+    for token in tokenizer.convert_ids_to_tokens(kept):
         if token.startswith("##"):
             text += token[2:]
         elif text and _WORD_EDGE.match(text[-1]) and _WORD_EDGE.match(token[0]):
@@ -128,3 +131,9 @@ def decode_ids(tokenizer: BertTokenizerFast, ids: Iterable[int]) -> str:
         else:
             text += token
     return text
+
+
+@lru_cache(maxsize=16)
+def _special_ids(tokenizer: BertTokenizerFast) -> frozenset[int]:
+    """The tokenizer makes the list anew each time, which costs more than a decoding."""
+    return frozenset(tokenizer.all_special_ids)

@@ -89,6 +89,9 @@ def _operation(
         f"{escape(operation['summary'])}</h2>",
         _prose(operation.get("description", "")),
     ]
+    if parameters := [one for one in operation.get("parameters", []) if one["in"] == "query"]:
+        fields = fields_of(openapi, _as_object(parameters), {})
+        parts += ["<h3>查询参数</h3>", _table(fields, is_request=True)]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body:
         fields = fields_of(openapi, resolve(openapi, body["schema"]), defaults.get(path, {}))
@@ -103,6 +106,18 @@ def _operation(
     examples = operation.get("x-examples", [f"curl {{base}}{path}"])
     parts += ["<h3>试一试</h3>"] + [_example(text, base_url) for text in examples]
     return "\n".join([*parts, "</section>"])
+
+
+def _as_object(parameters: Iterable[Schema]) -> Schema:
+    """The parameters of an address as if they were the fields of a body."""
+    fields = {
+        one["name"]: one["schema"] | {"description": one.get("description", "")}
+        for one in parameters
+    }
+    return {
+        "properties": fields,
+        "required": [one["name"] for one in parameters if one["required"]],
+    }
 
 
 def _table(fields: Iterable[Field], *, is_request: bool) -> str:

@@ -1,5 +1,6 @@
 """Rows of a table from a JSON schema: names, types, ranges and defaults in Chinese."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ def fields_of(
     for name, given in schema.get("properties", {}).items():
         inner = resolve(openapi, given)
         options = [resolve(openapi, option) for option in inner.get("anyOf", [inner])]
-        main = next(option for option in options if option.get("type") != "null")
+        main = next((o for o in options if o.get("type") != "null"), inner)
         yield Field(
             name=prefix + name,
             type=" 或 ".join(_type(openapi, option) for option in options),
@@ -66,13 +67,14 @@ def _type(openapi: Schema, schema: Schema) -> str:
     if schema.get("type") == "array":
         return f"{_type(openapi, resolve(openapi, schema['items']))}的数组"
     if "enum" in schema or "const" in schema:
-        return "字符串"
+        is_text = all(isinstance(value, str) for value in schema.get("enum", []))
+        return "字符串" if is_text else "任意"
     return _FORMATS.get(schema.get("format", ""), _TYPES.get(schema.get("type", ""), "任意"))
 
 
 def _allowed(schema: Schema) -> str:
     if "enum" in schema:
-        return " / ".join(schema["enum"])
+        return " / ".join(_written(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
     if "maxItems" in schema:
@@ -85,6 +87,10 @@ def _allowed(schema: Schema) -> str:
     if "exclusiveMinimum" in schema:
         return f"大于 {_number(schema['exclusiveMinimum'])}，最大 {high}"
     return f"{_number(schema['minimum'])}–{high}"
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _number(value: float) -> str:

@@ -1,11 +1,18 @@
 """GET /: the chat page, and its files under /page/."""
 
+import gzip
 import os
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path, PurePath
 
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
+
+from api.owners import remember_browser
 
 PAGE_FOLDER = Path(__file__).parents[1] / "page"
 # The operating system's own table may call a module text/plain; a browser then refuses it.
@@ -22,10 +29,10 @@ _MEDIA_TYPES = {
 
 
 class CheckedFiles(StaticFiles):
-    """Files with their true types, which browsers keep but ask about before each use.
+    """Small text files with their true types, compressed once, for whoever takes gzip.
 
-    Their names stay the same from version to version, so nothing may be kept unasked; an
-    unchanged file costs one 304.
+    Their names stay the same from version to version, so browsers keep them but ask before each
+    use; an unchanged file costs one 304.
     """
 
     def file_response(
@@ -36,12 +43,36 @@ class CheckedFiles(StaticFiles):
         status_code: int = 200,
     ) -> Response:
         """Answer with one file, or 304 when the browser has it already."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = "no-cache"
-        media_type = _MEDIA_TYPES.get(PurePath(full_path).suffix)
-        if media_type and response.status_code != 304:
-            response.headers["Content-Type"] = media_type
+        asked = Headers(scope=scope)
+        packed = _takes_gzip(asked.get("accept-encoding", ""))
+        content, tag = _read(os.fspath(full_path), stat_result.st_mtime_ns, packed)
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding", "ETag": tag}
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        media_type = _MEDIA_TYPES.get(PurePath(full_path).suffix, "application/octet-stream")
+        response = Response(content, status_code, headers, media_type)
+        if self.is_not_modified(response.headers, asked):
+            return NotModifiedResponse(response.headers)
         return response
+
+
+@lru_cache(maxsize=256)
+def _read(path: str, _mtime_ns: int, packed: bool) -> tuple[bytes, str]:
+    """A file's bytes as they are sent, and their entity tag; once for each version of the file."""
+    content = Path(path).read_bytes()
+    if packed:
+        content = gzip.compress(content, mtime=0)
+    return content, f'"{sha256(content).hexdigest()[:20]}"'
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header (RFC 9110, 12.5.3) allows gzip."""
+    weights = {}
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        weights[name.strip()] = weight.replace(" ", "")
+    weight = weights.get("gzip", weights.get("*", "q=0"))
+    return weight.removeprefix("q=").strip("0.") != "" or weight == ""
 
 
 def serve_page(app: FastAPI, folder: Path = PAGE_FOLDER) -> None:
@@ -49,7 +80,9 @@ def serve_page(app: FastAPI, folder: Path = PAGE_FOLDER) -> None:
     files = CheckedFiles(directory=folder)
 
     async def index(request: Request) -> Response:
-        return await files.get_response("index.html", request.scope)
+        response = await files.get_response("index.html", request.scope)
+        remember_browser(request, response)
+        return response
 
     app.add_route("/", index, include_in_schema=False)
     app.mount("/page", files)

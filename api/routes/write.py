@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 
 from api.desk import Writing
 from api.disconnect import unless_disconnected
+from api.event_stream import STREAM_HEADERS, STREAM_RESPONSE
 from api.handlers import as_problem
 from api.problems import INTERNAL, to_json
 from api.schemas import Delta
@@ -23,7 +24,6 @@ _EXAMPLES = [
     _POST + """'{"prompt": "江上起了雾，"}'""",
     _POST.replace("curl", "curl -N") + """'{"max_new_chars": 200, "stream": true, "seed": 7}'""",
 ]
-_STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def admitted(body: WriteRequest, service: Service) -> AsyncIterator[Writing]:
@@ -37,7 +37,7 @@ async def admitted(body: WriteRequest, service: Service) -> AsyncIterator[Writin
     summary="接着写小说",
     response_model=WriteAnswer,
     response_description="续写的文字；`stream` 为 true 时是事件流",
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses=STREAM_RESPONSE,
     openapi_extra={"x-examples": _EXAMPLES},
 )
 async def write(
@@ -49,7 +49,7 @@ async def write(
     或 `error`（一个 problem）。客户端断开，就停笔。
     """
     if writing.request.stream:
-        return EventSourceResponse(_events(writing), headers=_STREAM_HEADERS)
+        return EventSourceResponse(_events(writing), headers=STREAM_HEADERS)
     return await unless_disconnected(request, writing.finish())
 
 

@@ -1,6 +1,7 @@
 """Keys and values: those of the rows that run, and those of conversations between their turns."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -17,12 +18,14 @@ class Prefix:
 
     Attributes:
         ids: the tokens.
-        keys, values: ``(layers, heads, tokens, head_dim)``.
+        keys, values: ``(layers, heads, positions, head_dim)``, those of the tokens first.
+        memory: a whole row's, that was given away with them; ``None``: they are a copy.
     """
 
     ids: Ids
     keys: Tensor
     values: Tensor
+    memory: Tensor | None = None
 
     @property
     def num_bytes(self) -> int:
@@ -83,6 +86,10 @@ class RowCache:
         place = (slice(None), row, slice(None), slice(len(ids)))
         return Prefix(ids, self.keys[place].clone(), self.values[place].clone())
 
+    def give(self, row: int, ids: Ids) -> Prefix:
+        """Return a row's first tokens, which are ``ids``; the row is of no use any more."""
+        return self.take(row, ids)
+
     def put(self, row: int, prefix: Prefix, length: int) -> None:
         """Write the first ``length`` tokens of a prefix into a row."""
         self.keys[:, row, :, :length] = prefix.keys[:, :, :length]
@@ -92,6 +99,17 @@ class RowCache:
         """Write the first ``length`` tokens of a row into another."""
         for tensor in (self.keys, self.values):
             tensor[:, target, :, :length] = tensor[:, source, :, :length]
+
+    def move(self, source: int, target: int, length: int | None) -> None:
+        """Let a row take the place of one that is of no use any more.
+
+        Args:
+            length: tokens that it holds; ``None``: overwrite what the other held behind them, too.
+        """
+        self.copy(source, target, self.num_positions if length is None else length)
+
+    def recycle(self, prefix: Prefix) -> None:
+        """Do nothing: what was given is a copy."""
 
     def clear(self, row: int) -> None:
         """Write zeros: what is not finite would spoil the next user of the row."""
@@ -107,8 +125,11 @@ class PrefixCache:
         num_hits, num_misses: tokens of prompts that were found here, and that were not.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+    def __init__(
+        self, max_bytes: int, recycle: Callable[[Prefix], None] = lambda _prefix: None
+    ) -> None:
+        """Keep nothing yet; ``recycle`` takes what is kept no longer."""
+        self.max_bytes, self._recycle = max_bytes, recycle
         self.num_bytes = self.num_hits = self.num_misses = 0
         self._kept: OrderedDict[Ids, Prefix] = OrderedDict()
 
@@ -141,7 +162,9 @@ class PrefixCache:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, ids: Ids) -> None:
-        self.num_bytes -= self._kept.pop(ids).num_bytes
+        prefix = self._kept.pop(ids)
+        self.num_bytes -= prefix.num_bytes
+        self._recycle(prefix)
 
 
 def _shared(one: Ids, other: Ids) -> int:

@@ -30,7 +30,8 @@ class Engine:
     """Decodes several requests together, a token each a step. Not thread-safe: see ``worker.py``.
 
     Requests join and leave between steps. What a request gets does not depend on its neighbours:
-    every sum of the model runs over one row's numbers alone (``linear.py``, ``attention.py``).
+    every sum of the model runs over one row's numbers alone (``linear.py``, ``attention.py``,
+    ``native/``).
     """
 
     def __init__(
@@ -91,6 +92,10 @@ class Engine:
 
     def step(self) -> list[Request]:
         """Bring every running request one token further; return those that ran or ended."""
+        with self.runner.threads():
+            return self._step()
+
+    def _step(self) -> list[Request]:
         expired = self._expire()
         rows = range(len(self.runner.rows))
         admitted = self.scheduler.admit(
@@ -128,7 +133,8 @@ class Engine:
         """Sample the next token of each sequence and end what has ended."""
         sequences = list(sequences)
         failed: set[Sequence] = set()
-        for sequence, token_id in zip(sequences, sample(logits, sequences), strict=True):
+        tokens = sample(logits, sequences, self.runner.vocabulary)
+        for sequence, token_id in zip(sequences, tokens, strict=True):
             if token_id == NO_TOKEN:
                 failed.add(sequence)
             else:

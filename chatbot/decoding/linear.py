@@ -4,7 +4,7 @@
 channel, activations with one scale a row, found as they come (as in LLM.int8, Dettmers et al.
 2022, without its outliers). Integer sums are exact in any order, so a row's result does not depend
 on the rows beside it; that is why the batch-wide activation scale of torch's own dynamic
-quantisation is not used.
+quantisation is not used. Where the compiled kernels fit, they multiply (``native/``).
 """
 
 from collections.abc import Callable
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from chatbot.decoding.native.kernels import Kernels, kernels
+from chatbot.decoding.native.linear import NativeLinear
 from chatbot.decoding.params import Precision
 
 Linear = Callable[[Tensor], Tensor]
@@ -54,10 +56,19 @@ class FloatLinear:
         return linear(rows.to(self.weight.dtype), self.weight, self.bias)[: len(x)].float()
 
 
-def make_linear(weight: Tensor, bias: Tensor | None, precision: Precision) -> Linear:
-    """Return the layer of a weight ``(out, in)`` in a precision that is not ``"auto"``."""
+def make_linear(
+    weight: Tensor, bias: Tensor | None, precision: Precision, kernels: Kernels | None = None
+) -> Linear:
+    """Return the layer of a weight ``(out, in)`` in a precision that is not ``"auto"``.
+
+    Args:
+        kernels: for int8; ``None``: torch multiplies.
+    """
     if precision == "int8":
-        return Int8Linear(weight, bias)
+        layer = Int8Linear(weight, bias)
+        if kernels is None:
+            return layer
+        return NativeLinear(layer.weight.t(), layer.scale, layer.bias, kernels)
     return FloatLinear(weight, bias, getattr(torch, precision))
 
 
@@ -68,4 +79,5 @@ def pick_precision(precision: Precision, device: torch.device) -> Precision:
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     # Without these instructions integers are multiplied one by one.
-    return "int8" if torch.cpu._is_vnni_supported() else "float32"
+    has_vnni = kernels() is not None or torch.cpu._is_vnni_supported()
+    return "int8" if has_vnni else "float32"

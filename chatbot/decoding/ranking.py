@@ -19,17 +19,21 @@ class RankingWeights:
     Attributes:
         mmi: λ, the weight of log P(reply).
         repeat: for a reply all of whose bigrams stand in one earlier reply of the bot.
+        loop: for a reply all of whose bigrams are one and the same.
         echo: for a reply all of whose bigrams stand in the message that it answers.
         recall: for a reply all of whose bigrams stand in one earlier message of the partner and
             not in the one that it answers: it looks back at what was told.
         prior: for a proposal of prior 1.
+        floor: what a reply must be worth, where there is something to say instead.
     """
 
     mmi: float = 0.4
     repeat: float = 2.0
+    loop: float = 2.0
     echo: float = 1.0
-    recall: float = 3.0
-    prior: float = 1.5
+    recall: float = 5.0
+    prior: float = 4.0
+    floor: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ def score(reply: Scored, utterances: Sequence[Sequence[int]], weights: RankingWe
     told = [overlap(reply.ids, utterance) for utterance in utterances[-3::-2]]
     recall = weights.recall * max(max(told, default=0.0) - echo, 0.0)
     penalty = weights.repeat * max(own, default=0.0) + weights.echo * echo
+    penalty += weights.loop * looping(reply.ids)
     return gain - penalty + recall + weights.prior * reply.prior
 
 
@@ -79,6 +84,12 @@ def overlap(reply: Sequence[int], other: Sequence[int]) -> float:
     """Return the share of the reply's bigrams that stand in ``other``, 0 to 1."""
     bigrams = _bigrams(reply)
     return len(bigrams & _bigrams(other)) / len(bigrams) if bigrams else float(reply == other)
+
+
+def looping(reply: Sequence[int]) -> float:
+    """Return the share of the reply's bigrams that it had before, 0 to 1."""
+    num_bigrams = len(reply) - 1
+    return 1 - len(_bigrams(reply)) / num_bigrams if num_bigrams > 0 else 0.0
 
 
 def _bigrams(ids: Sequence[int]) -> set[tuple[int, int]]:

@@ -34,6 +34,19 @@ class Proposal:
     prior: float
 
 
+@dataclass(frozen=True)
+class Fallback:
+    """What is said when the best reply is worth too little, or too little known to fit.
+
+    Attributes:
+        ids: the reply, without a stop id.
+        min_prior: of a proposal that is good enough; above 0, no sampled reply is.
+    """
+
+    ids: tuple[int, ...]
+    min_prior: float = 0.0
+
+
 class Request:
     """What one caller asked for. Only the engine's thread changes it once it was handed over.
 
@@ -42,6 +55,7 @@ class Request:
         proposals: replies to be ranked beside them.
         accept: whether a reply may be chosen, asked from the best one down; ``None``: any may.
             When none may, the best one is chosen all the same, and the caller filters it.
+        fallback: what is said instead of a poor reply; ``None``: nothing.
         output_ids: the reply so far; with several candidates, empty until one is chosen.
         finish_reason: ``None`` until it is finished.
         error: what was raised, when ``finish_reason`` is ``"failed"``.
@@ -57,6 +71,7 @@ class Request:
         *,
         proposals: Iterable[Proposal] = (),
         accept: Accept | None = None,
+        fallback: Fallback | None = None,
         deadline: float | None = None,
     ) -> None:
         self.prompt_ids = tuple(prompt_ids)
@@ -64,6 +79,7 @@ class Request:
         self.rules = rules
         self.proposals = tuple(proposals)
         self.accept = accept
+        self.fallback = fallback
         self.deadline = deadline
         self.sequences = [
             Sequence(self.prompt_ids, self.params, rules, number)

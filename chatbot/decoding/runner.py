@@ -1,34 +1,23 @@
 """Run the model for a step: prompts, and the newest token of each reply, together."""
 
 from collections.abc import Sequence as Listing
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
-from chatbot.decoding.attention import (
-    attend_causally,
-    attend_one,
-    length_mask,
-)
 from chatbot.decoding.cache import PrefixCache, RowCache
+from chatbot.decoding.forward import KEYS_MULTIPLE, Batch, Forward, Span, TorchForward
 from chatbot.decoding.model import Decoder
+from chatbot.decoding.native.forward import NativeForward
+from chatbot.decoding.native.rows import NativeRows
+from chatbot.decoding.native.threads import kernels_first
+from chatbot.decoding.native.vocabulary import NativeVocabulary
 from chatbot.decoding.params import Precision
 from chatbot.decoding.request import Request
 from chatbot.decoding.sequence import Sequence
-
-_KEYS_MULTIPLE = 32  # so that the sums over keys have few lengths, whoever shares the batch
-
-
-@dataclass(frozen=True)
-class _Span:
-    """A prompt's tokens ``begin`` to ``end`` of a step, behind ``past`` that a row holds already."""
-
-    row: int
-    past: int
-    begin: int
-    end: int
+from chatbot.decoding.vocabulary import TorchVocabulary, Vocabulary
 
 
 class ModelRunner:
@@ -55,11 +44,11 @@ class ModelRunner:
         """
         self.decoder = Decoder(model, precision)
         self.max_length = self.decoder.max_length
-        dtype = torch.float32 if self.decoder.device.type == "cpu" else torch.bfloat16
+        dtype = _cache_dtype(self.decoder)
         row_bytes = RowCache.row_bytes(model.config, dtype)
         self.num_rows = max(cache_bytes // 2 // row_bytes, min_rows)
-        self.cache = RowCache(model.config, self.decoder.device, dtype)
-        self.prefixes = PrefixCache(cache_bytes // 2)
+        self.cache, self.forward, self.vocabulary = _parts(self.decoder, dtype)
+        self.prefixes = PrefixCache(cache_bytes // 2, self.cache.recycle)
         self.rows: list[Sequence] = []
 
     @torch.inference_mode()
@@ -72,19 +61,17 @@ class ModelRunner:
         running = [self.rows[row] for row in rows]
         ids = [sequence.output_ids[-1] for sequence in running]
         positions = [sequence.num_read for sequence in running]
-        spans: list[_Span] = []
+        spans: list[Span] = []
         row = len(self.rows)
         self._reserve(prompts)
         for request in prompts:
             self._check_ids(request)
             past = self._restore(request, row)
-            spans.append(_Span(row, past, len(ids), len(ids) + len(request.prompt_ids) - past))
+            spans.append(Span(row, past, len(ids), len(ids) + len(request.prompt_ids) - past))
             ids += request.prompt_ids[past:]
             positions += range(past, len(request.prompt_ids))
             row += len(request.sequences)
-        hidden = self._forward(ids, positions, rows, spans)
-        last = [*range(len(rows)), *(span.end - 1 for span in spans)]
-        logits = self.decoder.logits(hidden[last])
+        logits = self.forward(Batch(ids, positions, rows, spans))
         for request, span in zip(prompts, spans, strict=True):
             self._spread(request, span.row)
         counts = [*([1] * len(rows)), *(len(request.sequences) for request in prompts)]
@@ -95,6 +82,10 @@ class ModelRunner:
             sequence.row = len(self.rows)
             self.rows.append(sequence)
         return logits
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Return what a step is to be taken in, so that its threads do not fight for cores."""
+        return nullcontext() if self.decoder.kernels is None else kernels_first()
 
     def run_row(self, sequence: Sequence) -> Tensor:
         """Read the newest token of one sequence alone; return its logits, ``(1, V)``."""
@@ -108,8 +99,7 @@ class ModelRunner:
         assert row is not None, "it has a row"
         vacated = len(self.rows)
         if last is not sequence:
-            length = self.cache.num_positions if spoilt else last.num_read
-            self.cache.copy(vacated, row, length)
+            self.cache.move(vacated, row, None if spoilt else last.num_read)
             self.rows[row], last.row = last, row
         if spoilt:
             self.cache.clear(vacated)
@@ -117,10 +107,10 @@ class ModelRunner:
 
     @torch.inference_mode()
     def keep(self, sequence: Sequence) -> None:
-        """Keep what was read of a conversation for its next turn; before its row is released."""
+        """Keep what was read of a conversation for its next turn; its row must be released next."""
         assert sequence.row is not None, "it has a row"
         ids = (*sequence.prompt_ids, *sequence.output_ids)[: sequence.num_read]
-        self.prefixes.keep(self.cache.take(sequence.row, ids))
+        self.prefixes.keep(self.cache.give(sequence.row, ids))
 
     def _check_ids(self, request: Request) -> None:
         """Raise IndexError for ids that the vocabulary does not have, or for none at all.
@@ -144,7 +134,7 @@ class ModelRunner:
             self.cache.reserve(needed, self._rounded(longest), num_used=used)
 
     def _rounded(self, length: int) -> int:
-        return min(-(-length // _KEYS_MULTIPLE) * _KEYS_MULTIPLE, self.max_length)
+        return min(-(-length // KEYS_MULTIPLE) * KEYS_MULTIPLE, self.max_length)
 
     def _restore(self, request: Request, row: int) -> int:
         """Write into a row what is kept of a prompt; return how many tokens that is."""
@@ -161,32 +151,19 @@ class ModelRunner:
         for number in range(1, len(request.sequences)):
             self.cache.copy(row, row + number, len(request.prompt_ids))
 
-    def _forward(
-        self, ids: list[int], positions: list[int], rows: range, spans: list[_Span]
-    ) -> Tensor:
-        device = self.decoder.device
-        places = torch.tensor(positions, device=device)
-        lengths, num = places[: len(rows)], len(rows)
-        block = slice(rows.start, rows.stop)
-        num_keys = self._rounded(max([0, *positions[:num]]) + 1)
-        mask = length_mask(lengths + 1, num_keys)
-        indices = torch.arange(rows.start, rows.stop, device=device)
 
-        def attend(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-            mixed = torch.empty_like(queries)
-            old_keys, old_values = self.cache.keys[layer], self.cache.values[layer]
-            if num:
-                old_keys[indices, :, lengths] = keys[:num].to(old_keys.dtype)
-                old_values[indices, :, lengths] = values[:num].to(old_values.dtype)
-                seen = [part[block, :, :num_keys].float() for part in (old_keys, old_values)]
-                mixed[:num] = attend_one(queries[:num], seen, mask)
-            for span in spans:
-                new = slice(span.begin, span.end)
-                stop = span.past + span.end - span.begin
-                old_keys[span.row, :, span.past : stop] = keys[new].transpose(0, 1)
-                old_values[span.row, :, span.past : stop] = values[new].transpose(0, 1)
-                seen = [part[span.row, :, :stop].float() for part in (old_keys, old_values)]
-                mixed[new] = attend_causally(queries[new].transpose(0, 1), *seen).transpose(0, 1)
-            return mixed
+def _cache_dtype(decoder: Decoder) -> torch.dtype:
+    is_plain = decoder.kernels is None and decoder.device.type == "cpu"
+    return torch.float32 if is_plain else torch.bfloat16
 
-        return self.decoder(torch.tensor(ids, device=device), places, attend)
+
+def _parts(
+    decoder: Decoder, dtype: torch.dtype
+) -> tuple[RowCache | NativeRows, Forward, Vocabulary]:
+    """Return the rows, a step over them, and what sampling asks, all for one way of computing."""
+    if decoder.kernels is None:
+        rows = RowCache(decoder.config, decoder.device, dtype)
+        return rows, TorchForward(decoder, rows), TorchVocabulary()
+    native = NativeRows(decoder.config)
+    forward = NativeForward(decoder, native, decoder.kernels)
+    return native, forward, NativeVocabulary(decoder.kernels)

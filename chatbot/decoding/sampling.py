@@ -13,14 +13,18 @@ import torch
 from torch import Tensor
 
 from chatbot.decoding.sequence import Sequence
+from chatbot.decoding.vocabulary import TorchVocabulary, Vocabulary
 
 NO_TOKEN = -1
 _NEVER = -torch.inf
 _FIRST_CANDIDATES = 256
+_TORCH = TorchVocabulary()
 
 
 @torch.inference_mode()
-def sample(logits: Tensor, sequences: Listing[Sequence]) -> list[int]:
+def sample(
+    logits: Tensor, sequences: Listing[Sequence], vocabulary: Vocabulary = _TORCH
+) -> list[int]:
     """Return the next token of each sequence for logits ``(N, V)`` float32, which are changed.
 
     ``NO_TOKEN`` stands for none: the logits hold NaN or infinity, or the rules leave nothing.
@@ -29,17 +33,17 @@ def sample(logits: Tensor, sequences: Listing[Sequence]) -> list[int]:
     for row, sequence in enumerate(sequences):
         ban_repeated_ngrams(logits[row], sequence)
     ban(logits, sequences)
-    best = logits.argmax(dim=1)  # NaN counts as the largest
-    peaks = logits.gather(1, best[:, None])  # (N, 1)
-    found = torch.where(peaks[:, 0].isfinite(), best, NO_TOKEN).tolist()
-    drawn = [row for row, s in enumerate(sequences) if found[row] >= 0 and not s.params.is_greedy]
-    if drawn:
-        chosen = [sequences[row] for row in drawn]
-        temperatures = logits.new_tensor([[s.params.temperature] for s in chosen])
-        # Shifted first, so that nothing overflows.
-        scaled = (logits[drawn] - peaks[drawn]) / temperatures
-        for row, token_id in zip(drawn, draw(scaled, chosen), strict=True):
+    is_possible = logits.amax(dim=1).isfinite().tolist()  # NaN counts as the largest
+    found = [NO_TOKEN] * len(sequences)
+    possible = [row for row in range(len(sequences)) if is_possible[row]]
+    greedy = [row for row in possible if sequences[row].params.is_greedy]
+    if greedy:
+        for row, token_id in zip(greedy, _rows(logits, greedy).argmax(dim=1).tolist(), strict=True):
             found[row] = token_id
+    drawn = [row for row in possible if not sequences[row].params.is_greedy]
+    chosen = [sequences[row] for row in drawn]
+    for row, token_id in zip(drawn, draw(_rows(logits, drawn), chosen, vocabulary), strict=True):
+        found[row] = token_id
     return found
 
 
@@ -88,15 +92,17 @@ def ban(logits: Tensor, sequences: Listing[Sequence]) -> None:
         logits[torch.tensor(first, dtype=torch.long)[:, None], _ids(rules.stop_ids)] = _NEVER
 
 
-def draw(scaled: Tensor, sequences: Listing[Sequence]) -> list[int]:
-    """Draw a token of each row of ``scaled`` (N, V), logits over temperature, at most 0.
+def draw(
+    logits: Tensor, sequences: Listing[Sequence], vocabulary: Vocabulary = _TORCH
+) -> list[int]:
+    """Draw a token of each row of ``logits`` (N, V), whose largest are finite.
 
     Top-k keeps the k likeliest. Top-p keeps those, likeliest first, before which less than p has
     gathered (Holtzman et al. 2020). Min-p keeps what has at least that share of the likeliest
     one's probability (Nguyen et al. 2024). One uniform number inverts the cumulative distribution
     of what is left, whatever the vocabulary.
     """
-    size = scaled.shape[1]
+    size = logits.shape[1]
     drawn = [NO_TOKEN] * len(sequences)
     # Which of equal logits come first depends on how many are looked at: that is each row's own
     # affair, or a neighbour's top-k would choose among them.
@@ -107,8 +113,8 @@ def draw(scaled: Tensor, sequences: Listing[Sequence]) -> list[int]:
     while waiting:
         width, rows = waiting.popitem()
         rows.sort()
-        part = scaled if len(rows) == len(scaled) else scaled[rows]
-        found = _draw_among(part, [sequences[row] for row in rows], width)
+        chosen = [sequences[row] for row in rows]
+        found = _draw_among(_rows(logits, rows), chosen, width, vocabulary)
         for row, token_id in zip(rows, found, strict=True):
             drawn[row] = token_id
             if token_id == NO_TOKEN:
@@ -116,22 +122,29 @@ def draw(scaled: Tensor, sequences: Listing[Sequence]) -> list[int]:
     return drawn
 
 
-def _draw_among(scaled: Tensor, sequences: Listing[Sequence], width: int) -> list[int]:
+def _draw_among(
+    logits: Tensor, sequences: Listing[Sequence], width: int, vocabulary: Vocabulary
+) -> list[int]:
     """Draw as ``draw`` does from the likeliest few; ``NO_TOKEN``: the nucleus holds more.
 
     A few hundred hold it as a rule; sorting all V is ten times the work.
     """
-    params, size = [sequence.params for sequence in sequences], scaled.shape[1]
-    limits = scaled.new_tensor([[min(p.top_k or size, size)] for p in params])
+    params, size = [sequence.params for sequence in sequences], logits.shape[1]
     # 1 is off: compared as a number, rounding would drop the last few.
-    top_p = scaled.new_tensor([[p.top_p if p.top_p < 1 else torch.inf] for p in params])
-    min_p = scaled.new_tensor([[p.min_p] for p in params])
-    top = scaled.topk(width, dim=1)
-    weights = top.values.exp().masked_fill(_places(width, scaled.device) >= limits, 0)
+    columns = [
+        (p.temperature, min(p.top_k or size, size), p.top_p if p.top_p < 1 else torch.inf, p.min_p)
+        for p in params
+    ]
+    temperatures, limits, top_p, min_p = logits.new_tensor(columns).t()[..., None]  # (N, 1) each
+    top, ids = vocabulary.largest(logits, width)
+    peaks = top[:, :1]
+    # Shifted first, so that nothing overflows.
+    weights = ((top - peaks) / temperatures).exp()
+    weights = weights.masked_fill(_places(width, logits.device) >= limits, 0)
     whole = weights.sum(dim=1, keepdim=True)
     is_whole = limits <= width
     if not bool(is_whole.all()):
-        whole = torch.where(is_whole, whole, scaled.exp().sum(dim=1, keepdim=True))
+        whole = torch.where(is_whole, whole, vocabulary.weight(logits, peaks, temperatures))
     gathered = weights.cumsum(dim=1)
     is_enough: list[bool] = ((gathered[:, -1:] >= top_p * whole) | is_whole)[:, 0].tolist()
     dropped = (gathered - weights >= top_p * whole) | (weights < min_p * weights[:, :1])
@@ -145,10 +158,14 @@ def _draw_among(scaled: Tensor, sequences: Listing[Sequence], width: int) -> lis
     # ``right``: the first token whose cumulative probability exceeds the point, hence never one of
     # probability zero. The point is below the whole: ``uniform`` is at most 1 - 2**-53.
     places = torch.searchsorted(left, points, right=True)
-    drawn: list[int] = top.indices.gather(1, places)[:, 0].tolist()
+    drawn: list[int] = ids.gather(1, places)[:, 0].tolist()
     return [
         token_id if enough else NO_TOKEN for token_id, enough in zip(drawn, is_enough, strict=True)
     ]
+
+
+def _rows(logits: Tensor, rows: list[int]) -> Tensor:
+    return logits if len(rows) == len(logits) else logits[rows]
 
 
 @lru_cache(maxsize=64)

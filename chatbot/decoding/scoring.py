@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatbot.decoding import ranking
 from chatbot.decoding.cache import Prefix
 from chatbot.decoding.model import Decoder
 from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
@@ -20,7 +21,11 @@ class Candidate:
 
 
 def choose(decoder: Decoder, request: Request, weights: RankingWeights) -> None:
-    """Finish a request whose replies have all ended with the best that is accepted."""
+    """Finish a request whose replies have all ended with the best that is accepted.
+
+    One that is worth less than ``weights.floor``, or known to fit less than the request's fallback
+    asks, gives way to that.
+    """
     assert request.prompt is not None, "it is kept while replies are to be ranked"
     stop_id = min(request.rules.stop_ids)
     replies = score(decoder, request.prompt, _candidates(request), stop_id)
@@ -29,7 +34,12 @@ def choose(decoder: Decoder, request: Request, weights: RankingWeights) -> None:
     accept = request.accept or (lambda _ids: True)
     best = next((place for place in order if accept(list(replies[place].ids))), order[0])
     reply = replies[best]
-    request.choose(list(reply.ids), "stop" if reply.has_stop else "length")
+    fallback = request.fallback
+    worth = ranking.score(reply, utterances, weights)
+    if fallback is not None and (worth < weights.floor or reply.prior < fallback.min_prior):
+        request.choose(list(fallback.ids), "stop")
+    else:
+        request.choose(list(reply.ids), "stop" if reply.has_stop else "length")
 
 
 def score(

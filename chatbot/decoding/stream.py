@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from chatbot.decoding.request import FinishReason, Request
+from chatbot.decoding.timing import Timing
 from chatbot.errors import GenerationFailed
 
 
@@ -23,6 +24,7 @@ class TokenStream:
         self._num_delivered = 0  # of the engine's thread
         self._has_ended = False
         self.is_cancelled = False
+        self.timing = Timing()
 
     @property
     def finish_reason(self) -> FinishReason | None:

@@ -4,12 +4,15 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import torch
 
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.request import Request
 from chatbot.decoding.stream import TokenStream
+from chatbot.decoding.timing import Timing
+from chatbot.decoding.vitals import Vitals
 from chatbot.errors import EngineStopped, QueueFull
 
 logger = logging.getLogger(__name__)
@@ -21,10 +24,22 @@ class Worker:
     ``submit`` and ``cancel`` leave orders that the thread takes between two steps.
     """
 
-    def __init__(self, engine: Engine, *, num_threads: int | None = None) -> None:
-        """Start the thread; the model computes on ``num_threads`` cores, if that is given."""
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        num_threads: int | None = None,
+        on_end: Callable[[Timing], None] | None = None,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            num_threads: cores that the model computes on; ``None``: torch decides.
+            on_end: hears of each request that ended, in the engine's thread.
+        """
         self._engine = engine
         self._num_threads = num_threads
+        self._on_end = on_end
         self._streams: dict[Request, TokenStream] = {}
         self._to_add: deque[Request] = deque()
         self._to_cancel: deque[Request] = deque()
@@ -38,6 +53,21 @@ class Worker:
     def num_open(self) -> int:
         """Requests that were submitted and have not ended."""
         return len(self._streams)
+
+    @property
+    def vitals(self) -> Vitals:
+        """How the engine is doing; free of waiting, whatever it does."""
+        scheduler, prefixes = self._engine.scheduler, self._engine.runner.prefixes
+        num_running = len(scheduler.running)
+        return Vitals(
+            is_alive=not self._is_closing,
+            num_running=num_running,
+            num_waiting=max(0, self.num_open - num_running),
+            num_slots=scheduler.num_slots,
+            step_seconds=self.last_step_age,
+            prefix_hits=prefixes.num_hits,
+            prefix_misses=prefixes.num_misses,
+        )
 
     @property
     def last_step_age(self) -> float:
@@ -70,15 +100,22 @@ class Worker:
     def cancel(self, request: Request) -> None:
         """End a request before the next step; nothing happens when it has ended."""
         with self._orders:
+            if stream := self._streams.get(request):
+                stream.timing.cancelled = time.monotonic()
             self._to_cancel.append(request)
             self._orders.notify()
 
-    def close(self) -> None:
-        """Stop after the step under way; open requests end with ``EngineStopped``. Idempotent."""
+    def close(self, timeout: float | None = None) -> None:
+        """Stop after the step under way; open requests end with ``EngineStopped``. Idempotent.
+
+        A step that hangs is waited for ``timeout`` seconds, if given; the thread is then left
+        behind, and dies with the process.
+        """
         with self._orders:
             self._is_closing = True
             self._orders.notify()
-        self._thread.join()
+        self._thread.join(timeout)
+        self._end_streams()
 
     def _work(self) -> None:
         if self._num_threads is not None:
@@ -87,21 +124,30 @@ class Worker:
             while self._take_orders():
                 self._deliver(self._step())
         finally:
-            with self._orders:
-                self._is_closing = True
-                streams = list(self._streams.values())
-                self._streams.clear()
-            for stream in streams:
-                stream.deliver(EngineStopped())
+            self._end_streams()
+
+    def _end_streams(self) -> None:
+        with self._orders:
+            self._is_closing = True
+            streams = list(self._streams.values())
+            self._streams.clear()
+        for stream in streams:
+            stream.deliver(EngineStopped())
 
     def _step(self) -> list[Request]:
-        self._step_began = time.monotonic()
+        began = self._step_began = time.monotonic()
         try:
-            return self._engine.step()
+            requests = self._engine.step()
         except Exception as error:
             return self._engine.fail_all(error)
         finally:
             self._step_began = None
+        ended = time.monotonic()
+        for request in requests:
+            stream = self._streams.get(request)
+            if stream is not None and request.finish_reason != "deadline":
+                stream.timing.step(began, ended)
+        return requests
 
     def _take_orders(self) -> bool:
         """Wait until a step has work to do; return False when closing instead."""
@@ -140,5 +186,11 @@ class Worker:
                 logger.error("a reply failed", exc_info=request.error)
             if request.is_finished:
                 with self._orders:
-                    del self._streams[request]
+                    self._streams.pop(request, None)  # `close` may have given it up
+                self._note_end(request, stream.timing)
             stream.deliver()
+
+    def _note_end(self, request: Request, timing: Timing) -> None:
+        timing.end(request)
+        if self._on_end is not None:
+            self._on_end(timing)

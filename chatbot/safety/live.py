@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from chatbot.safety.lexicon import Lexicon
 logger = logging.getLogger(__name__)
 
 Stamp = tuple[int, int]  # modification time in nanoseconds, size
+_LOOK_EVERY = 1.0  # seconds: a guard asks several times a reply
 
 
 class LiveLexicon:
@@ -20,19 +22,28 @@ class LiveLexicon:
     old one in its place and are logged once, until they change again.
     """
 
-    def __init__(self, *sources: Path) -> None:
+    def __init__(self, *sources: Path, look_every: float = 0.0) -> None:
         """Read folders or files.
+
+        Args:
+            look_every: seconds for which what was seen of the files is believed.
 
         Raises:
             LexiconError: as ``Lexicon.load``.
         """
         self._sources = sources
+        self._look_every = look_every
+        self._looked_at = time.monotonic()
         self._lock = threading.Lock()
         self._stamps = self._look()
         self._lexicon = Lexicon.load(*sources)
 
     def current(self) -> Lexicon:
-        """Return the lexicon, read anew when a file has changed; else it costs a stat a file."""
+        """Return the lexicon, read anew when a file has changed; looking costs a stat a file."""
+        now = time.monotonic()
+        if now - self._looked_at < self._look_every:
+            return self._lexicon
+        self._looked_at = now
         if self._look() != self._stamps and self._lock.acquire(blocking=False):
             try:
                 self._read()
@@ -68,7 +79,7 @@ def live_lexicon(*sources: Path) -> LiveLexicon:
     Raises:
         LexiconError: as ``Lexicon.load``.
     """
-    return LiveLexicon(*sources)
+    return LiveLexicon(*sources, look_every=_LOOK_EVERY)
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -1,6 +1,7 @@
 """A service to talk to: in this process, or on a real port, with a real or a scripted bot."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from chatbot.bot import Bot, Reply
+from chatbot.bot import Bot, Reply, Vitals
 from chatbot.decoding.params import SamplingParams
 from chatbot.errors import EngineStopped
 
@@ -37,6 +38,8 @@ class ScriptedBot:
     started: list[tuple[list[str], str, SamplingParams]] = field(default_factory=list)
     running: list["ScriptedGeneration"] = field(default_factory=list)
     most_at_once: int = 0
+    stops: Sequence[str] = ()  # of the latest start
+    vitals: Vitals = field(default_factory=Vitals)
     num_closed: int = 0
 
     def max_message_tokens(self, max_new_tokens: int) -> int:
@@ -45,15 +48,20 @@ class ScriptedBot:
     def warm_up(self) -> None:
         pass
 
-    def close(self) -> None:
+    def close(self, _timeout: float | None = None) -> None:
         self.num_closed += 1
 
     def start(
-        self, history: Sequence[str], message: str, params: SamplingParams
+        self,
+        history: Sequence[str],
+        message: str,
+        params: SamplingParams,
+        stops: Sequence[str] = (),
     ) -> "ScriptedGeneration":
         asyncio.get_running_loop()
         if self.refusal is not None:
             raise self.refusal
+        self.stops = stops
         self.started.append((list(history), message, params))
         return ScriptedGeneration(self, len(history), params)
 
@@ -110,6 +118,14 @@ class Live:
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may meet the database, or any other setting, of whoever runs it."""
+    for name in os.environ:
+        if name.startswith(("XIANLIAO_", "DATABASE_URL")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -142,6 +142,12 @@ def test_wrong_addresses_and_methods_are_problems(
     assert ("allow" in response.headers) == (status == 405)
 
 
+def test_all_methods_of_a_path_are_told(client: TestClient) -> None:
+    assert client.put("/sessions/a").headers["allow"] == "DELETE, GET, PATCH"
+    assert client.put("/sessions").headers["allow"] == "DELETE, GET"
+    assert client.put("/chat").headers["allow"] == "POST"
+
+
 def test_the_unforeseen_is_logged_once_and_told_without_internals(
     client: TestClient, bot: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,7 +18,11 @@ ROOT = Path(api.__file__).parents[1]
 
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    inherited = {key: value for key, value in os.environ.items() if "XIANLIAO" not in key}
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("XIANLIAO", "DATABASE"))
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "api", *arguments],
         cwd=folder,
@@ -132,8 +136,8 @@ def test_a_corrupt_checkpoint_is_one_line(tmp_path: Path, tiny_checkpoint: Path)
     [
         ("XIANLIAO_DATA_DIR", "file"),
         ("XIANLIAO_DATABASE_URL", "no address"),
-        ("XIANLIAO_DATABASE_URL", "sqlite:///not-async.db"),
-        ("XIANLIAO_DATABASE_URL", "sqlite+aiosqlite:///no/such/folder/x.db"),
+        ("XIANLIAO_DATABASE_URL", "mysql://user@host/name"),
+        ("XIANLIAO_DATABASE_URL", "sqlite:///no/such/folder/x.db"),
     ],
 )
 def test_a_store_that_cannot_be_opened_is_one_line(
@@ -145,5 +149,5 @@ def test_a_store_that_cannot_be_opened_is_one_line(
 
 def test_help_is_chinese(tmp_path: Path) -> None:
     output, _ = command(tmp_path, "--help").communicate(timeout=200)
-    for words in ("--checkpoint", "--host", "--port", "启动闲聊服务"):
+    for words in ("--checkpoint", "--host", "--port", "启动闲聊服务", "keys", "purge", "export"):
         assert words in output

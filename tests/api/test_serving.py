@@ -32,20 +32,26 @@ def test_a_taken_port_is_named_with_the_remedy() -> None:
             serving._listen("127.0.0.1", port)
 
 
+def test_what_is_sent_leaves_at_once() -> None:
+    listener = serving._listen("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(serving.CannotServe, match=r"192\.0\.2\.1.*HOST=127"):
         serving._listen("192.0.2.1", 0)
 
 
-def test_stopping_lets_a_reply_end_but_not_for_ever(
-    settings: Settings, bot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serving, "_GRACE_SECONDS", 0.5)
+def test_stopping_lets_a_reply_end_but_not_for_ever(settings: Settings, bot: Any) -> None:
+    settings = settings.model_copy(update={"drain_seconds": 0.5})
     bot.pieces = ["没完没了"] * 1000
     bot.pause = 0.05
     loaded = threading.Event()
     app = create_app(settings, load_bot=lambda _: bot, on_loaded=lambda _: loaded.set())
-    server = serving._Server(app)
+    server = serving._Server(app, settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

@@ -11,6 +11,7 @@ def test_the_defaults_are_the_shipped_checkpoint_on_this_machine_only() -> None:
     assert settings.checkpoint == SHIPPED_CHECKPOINT
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.sessions_url == "sqlite+aiosqlite:///data/xianliao.db"
+    assert (settings.session_days, settings.require_key) == (0, False)
 
 
 def test_the_environment_is_read_when_asked_and_arguments_win(
@@ -22,6 +23,16 @@ def test_the_environment_is_read_when_asked_and_arguments_win(
     settings = load_settings({"port": "9002", "host": None})
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)
     assert settings.data_dir == Path("/srv/xianliao")
+
+
+def test_the_database_s_address_is_read_by_its_usual_name_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://a@b/usual")
+    assert load_settings().sessions_url == "postgres://a@b/usual"
+    monkeypatch.setenv("XIANLIAO_DATABASE_URL", "postgres://a@b/ours")
+    assert load_settings().sessions_url == "postgres://a@b/ours"
+    assert Settings(database_url="sqlite:///given.db").sessions_url == "sqlite:///given.db"
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

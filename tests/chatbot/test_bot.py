@@ -24,6 +24,7 @@ from chatbot.errors import (
     QueueFull,
 )
 from chatbot.known import KnownReply
+from chatbot.listening import LISTENING, UNKNOWING
 from chatbot.safety.guard import Guard
 from chatbot.safety.lexicon import SHIPPED_LEXICON
 from chatbot.safety.live import live_lexicon
@@ -294,6 +295,29 @@ def test_an_insult_is_answered_with_good_humour(
             said += ("你这个傻逼", retort)
         assert ask(bot, "你这个傻逼", params, history=said).text not in RETORTS
         assert ask(bot, "你好", params).text not in RETORTS
+
+
+def test_a_poor_reply_gives_way_to_an_open_ear(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    high = RankingWeights(floor=1000)
+    monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: high)
+    params = replace(PARAMS, candidates=3, max_new_tokens=40, seed=0)
+    with contextlib.closing(Bot.from_checkpoint(tiny_checkpoint)) as bot:
+        assert ask(bot, "今天下雨了", params).text in LISTENING
+        assert ask(bot, "今天下雨了", replace(params, candidates=1)).text not in LISTENING
+        assert ask(bot, "今天下雨了", replace(params, max_new_tokens=2)).text not in LISTENING
+
+
+def test_a_question_of_fact_gets_a_known_answer_or_none(
+    knowing_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = RankingWeights(floor=-1000)
+    monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: low)
+    params = replace(PARAMS, candidates=3, max_new_tokens=40, seed=0)
+    with contextlib.closing(Bot.from_checkpoint(knowing_folder)) as bot:
+        assert ask(bot, "光速是多少", params).text in UNKNOWING
+        assert ask(bot, "你好", params).text not in UNKNOWING
 
 
 def test_a_guard_that_is_handed_in_decides(tiny_checkpoint: Path) -> None:

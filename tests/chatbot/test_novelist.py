@@ -221,3 +221,9 @@ def test_draws_follow_the_probabilities_that_are_left() -> None:
     assert shares(top_p=0.85) == pytest.approx([0.526, 0.316, 0.158, 0], **near)
     # Top-p counts what top-k has left: 0.625 of it, not 0.5, is the first one's.
     assert shares(top_k=2, top_p=0.6) == [1, 0, 0, 0]
+
+
+def test_the_smallest_top_p_still_leaves_the_likeliest() -> None:
+    params = WritingParams(top_p=5e-324, seed=1)
+    logits = torch.tensor([0.1, 2.0, 0.3])
+    assert draw(logits, params, torch.Generator().manual_seed(1)) == 1

@@ -27,10 +27,11 @@ def say(client: TestClient, message: str = "你好", **fields: Any) -> dict[str,
 
 
 def events(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """The events of a stream, which must be framed as `event:` and one `data:` line each."""
-    frames = []
+    """The events of a stream, each with its number in order and one line of data."""
+    frames: list[tuple[str, dict[str, Any]]] = []
     for block in text.removesuffix("\n\n").split("\n\n"):
-        event, data = block.split("\n")
+        event, data, number = block.split("\n")
+        assert number == f"id: {len(frames)}"
         frames.append((event.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
     return frames
 
@@ -109,7 +110,8 @@ def test_a_stream_sends_pieces_and_then_the_whole_answer(client: TestClient) -> 
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-accel-buffering"] == "no"
-    frames = events(response.text)
+    start, *frames = events(response.text)
+    assert start == ("start", {"reply_id": response.headers["x-reply-id"]})
     assert frames[:-1] == [("delta", {"text": piece}) for piece in ("好", "呀", "。")]
     name, answer = frames[-1]
     assert name == "done"
@@ -140,7 +142,7 @@ REFUSALS = [
     (MessageEmpty(), 422, "没有可读的文字"),
     (MessageTooLong(300, 190), 422, "最多 190 个"),
     (InvalidParams("max_new_tokens", 128, "1 到 5 的整数"), 422, "1 到 5 的整数"),
-    (QueueFull(32), 429, "请稍后再试"),
+    (QueueFull(32), 429, "估计 1 秒后"),
     (EngineStopped(), 503, "正在停止"),
     (KeyError("internals"), 500, "意外"),
 ]
@@ -197,13 +199,13 @@ def test_a_failed_turn_leaves_its_session_as_it_was(
 def test_a_reply_that_cannot_be_stored_is_not_acknowledged(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_turn: Any) -> None:
+    async def broken(*_turn: Any) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(client.app.state.service.store, "append", broken)  # type: ignore[attr-defined]
     assert client.post("/chat", json={"message": "你好"}).status_code == 500
     streamed = client.post("/chat", json={"message": "你好", "stream": True}).text
-    assert [name for name, _ in events(streamed)] == ["delta", "delta", "delta", "error"]
+    assert [name for name, _ in events(streamed)] == ["start", "delta", "delta", "delta", "error"]
     assert "disk full" not in streamed
 
 

@@ -193,7 +193,7 @@ def test_a_full_queue_is_429_with_retry_after(
         for stream in (False, True):
             refused = httpx.post(f"{live.url}/chat", json={"message": "我也要", "stream": stream})
             assert refused.status_code == 429
-            assert refused.headers["retry-after"] == "1"
+            assert 2 <= int(refused.headers["retry-after"]) <= capacity
             assert refused.headers["content-type"] == "application/problem+json"
     finally:
         for connection in connections:

@@ -1,10 +1,12 @@
+import gzip
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.routes.page import serve_page
+from api.routes.page import PAGE_FOLDER, serve_page
 
 
 @pytest.fixture
@@ -56,6 +58,45 @@ def test_a_changed_file_is_sent_again(page: TestClient, folder: Path) -> None:
     response = page.get("/page/main.js", headers={"if-none-match": tag})
     assert response.status_code == 200
     assert "changed" in response.text
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "*"])
+def test_files_are_compressed_for_whoever_takes_it(page: TestClient, accepted: str) -> None:
+    plain = page.get("/page/main.js", headers={"accept-encoding": "identity"})
+    packed = page.get("/page/main.js", headers={"accept-encoding": accepted})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content == b"export {};"
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+    assert plain.headers["etag"] != packed.headers["etag"]
+    again = {"accept-encoding": accepted, "if-none-match": packed.headers["etag"]}
+    assert page.get("/page/main.js", headers=again).status_code == 304
+    other = {"accept-encoding": "identity", "if-none-match": packed.headers["etag"]}
+    assert page.get("/page/main.js", headers=other).content == plain.content
+
+
+@pytest.mark.parametrize("accepted", ["", "br", "gzip;q=0", "gzip; q=0.0, *", "*;q=0"])
+def test_nobody_gets_gzip_who_does_not_take_it(page: TestClient, accepted: str) -> None:
+    response = page.get("/page/main.js", headers={"accept-encoding": accepted})
+    assert "content-encoding" not in response.headers
+    assert response.content == b"export {};"
+
+
+def test_the_page_is_small_as_it_is_sent() -> None:
+    app = FastAPI()
+    serve_page(app)
+    client = TestClient(app)
+    files = [file for file in PAGE_FOLDER.rglob("*") if file.is_file()]
+    paths = [f"/page/{file.relative_to(PAGE_FOLDER)}" for file in files]
+    assert sum(_num_bytes(client, path) for path in paths) <= 60_000
+
+
+def _num_bytes(client: TestClient, path: str) -> int:
+    with client.stream("GET", path, headers={"accept-encoding": "gzip"}) as response:
+        sent: httpx.Response = response
+        raw = b"".join(sent.iter_raw())
+    assert gzip.decompress(raw)
+    return len(raw)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from transformers import GPT2LMHeadModel
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import Precision, SamplingParams
 from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
-from chatbot.decoding.request import Proposal, Request
+from chatbot.decoding.request import Fallback, Proposal, Request
 from chatbot.decoding.sampling import sample
 from chatbot.decoding.sequence import Sequence, TokenRules
 
@@ -19,7 +19,7 @@ MakeRequest = Callable[..., Request]
 RandomPrompts = Callable[..., list[Ids]]
 SEP = 3
 PROMPT = (2, 10, 11, 12, SEP)
-LIKELIEST = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=0)
+LIKELIEST = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
 
 
 def run(engine: Engine, request: Request) -> Request:
@@ -117,6 +117,29 @@ def test_a_proposal_that_was_sampled_too_counts_once_with_its_prior(
     request = run(Engine(model, weights=sure), Request(PROMPT, params, rules, proposals=proposals))
     assert greedy[:3] == cut
     assert (request.output_ids, request.finish_reason) == (cut, "stop")  # as it was proposed
+
+
+@pytest.mark.parametrize(
+    ("floor", "prior", "min_prior", "gives_way"),
+    [(-100, 0, 0, False), (100, 0, 0, True), (-100, 0.5, 0.6, True), (-100, 0.7, 0.6, False)],
+)
+def test_a_poor_reply_gives_way_to_the_fallback(
+    model: GPT2LMHeadModel,
+    rules: TokenRules,
+    floor: float,
+    prior: float,
+    min_prior: float,
+    gives_way: bool,
+) -> None:
+    params = SamplingParams(seed=1, candidates=2, max_new_tokens=16)
+    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=200, floor=floor)
+    proposals = (Proposal((20, 21, 22), prior),) if prior else ()
+    plain = run(Engine(model, weights=weights), Request(PROMPT, params, rules, proposals=proposals))
+    fallback = Fallback((30, 31), min_prior)
+    request = Request(PROMPT, params, rules, proposals=proposals, fallback=fallback)
+    run(Engine(model, weights=weights), request)
+    assert request.output_ids == ([30, 31] if gives_way else plain.output_ids)
+    assert request.finish_reason == ("stop" if gives_way else plain.finish_reason)
 
 
 def test_only_an_accepted_reply_is_chosen_if_there_is_one(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from transformers import GPT2LMHeadModel
 
+from chatbot.decoding.cache import RowCache
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import Precision, SamplingParams
 from chatbot.decoding.request import Proposal, Request
@@ -110,11 +111,12 @@ def test_what_is_not_finite_poisons_neither_neighbours_nor_the_next_in_its_rows(
 def test_no_memory_between_rows_holds_anything_but_numbers(
     poisoned_model: GPT2LMHeadModel, make_request: MakeRequest
 ) -> None:
-    engine = Engine(poisoned_model)
+    engine = Engine(poisoned_model, precision="float32")
     for candidates in (3, 1, 2):
         engine.add(make_request([2, *[POISON] * 20, SEP], candidates=candidates))
         engine.add(make_request(max_new_tokens=2))
     finish(engine)
+    assert isinstance(engine.runner.cache, RowCache)
     assert engine.runner.cache.keys.isfinite().all()
     assert engine.runner.cache.values.isfinite().all()
 

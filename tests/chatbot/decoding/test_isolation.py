@@ -47,14 +47,21 @@ def alone(model: GPT2LMHeadModel, precision: Precision, requests: list[Request])
         yield tuple(reply)
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8", "bfloat16"])
+@pytest.mark.parametrize(
+    ("precision", "has_kernels"),
+    [("float32", True), ("int8", True), ("int8", False), ("bfloat16", True)],
+)
 def test_a_reply_is_the_same_alone_and_in_1000_random_mixes(
     model: GPT2LMHeadModel,
     rules: TokenRules,
     asked: list[Asked],
     run_mixed: RunMixed,
     precision: Precision,
+    has_kernels: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if not has_kernels:
+        monkeypatch.setattr("chatbot.decoding.model.kernels", lambda: None)
     expected = list(
         alone(model, precision, [Request(prompt, params, rules) for prompt, params in asked])
     )

@@ -3,6 +3,7 @@ import torch
 from torch.nn.functional import linear
 
 from chatbot.decoding.linear import FloatLinear, Int8Linear, make_linear, pick_precision
+from chatbot.decoding.native.kernels import kernels
 from chatbot.decoding.params import Precision
 
 
@@ -105,6 +106,9 @@ def test_auto_is_int8_only_where_integers_are_multiplied_fast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpu = torch.device("cpu")
+    if kernels() is not None:
+        assert pick_precision("auto", cpu) == "int8"
+    monkeypatch.setattr("chatbot.decoding.linear.kernels", lambda: None)
     for has_vnni, expected in ((True, "int8"), (False, "float32")):
         monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda value=has_vnni: value)
         assert pick_precision("auto", cpu) == expected

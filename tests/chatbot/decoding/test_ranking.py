@@ -11,7 +11,7 @@ from chatbot.decoding.ranking import (
     split_utterances,
 )
 
-PLAIN = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=0)
+PLAIN = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
 
 
 def reply(ids: tuple[int, ...], log_prob: float, alone: float = 0.0, prior: float = 0.0) -> Scored:
@@ -33,7 +33,7 @@ def test_what_is_likely_anywhere_loses() -> None:
 def test_repeating_an_own_reply_costs_and_so_does_echoing_the_message() -> None:
     utterances = [(20, 21), (5, 6, 7), (30, 31, 32)]
     own, echo, new = (reply(ids, -4.0) for ids in [(5, 6, 7), (30, 31, 32), (40, 41, 42)])
-    weights = RankingWeights(mmi=0, repeat=2.0, echo=1.0, recall=0, prior=0)
+    weights = RankingWeights(mmi=0, repeat=2.0, loop=0, echo=1.0, recall=0, prior=0)
     scores = [score(item, utterances, weights) for item in (own, echo, new)]
     assert scores == pytest.approx([-3.0, -2.0, -1.0])
     partner_before = reply((20, 21), -3.0)  # what the partner said two turns ago costs nothing
@@ -42,12 +42,22 @@ def test_repeating_an_own_reply_costs_and_so_does_echoing_the_message() -> None:
 
 def test_looking_back_at_what_was_told_counts_but_not_what_was_just_said() -> None:
     utterances = [(20, 21, 22), (5, 6, 7), (30, 31, 32)]
-    weights = RankingWeights(mmi=0, repeat=0, echo=0, recall=3.0, prior=0)
+    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=3.0, prior=0)
     told, own, just = (reply(ids, -4.0) for ids in [(20, 21, 22), (5, 6, 7), (30, 31, 32)])
     assert [score(item, utterances, weights) for item in (told, own, just)] == pytest.approx(
         [2.0, -1.0, -1.0]
     )
     assert score(told, utterances[-1:], weights) == pytest.approx(-1.0)  # nothing was told yet
+
+
+def test_going_round_in_a_loop_costs() -> None:
+    weights = RankingWeights(mmi=0, repeat=0, loop=2.0, echo=0, recall=0, prior=0)
+    once, thrice, round_and_round = (
+        reply(ids, -0.0) for ids in [(5, 6, 7, 8), (5, 5, 5, 5), (5, 6, 5, 6, 5)]
+    )
+    scores = [score(item, [(9,)], weights) for item in (once, thrice, round_and_round)]
+    assert scores == pytest.approx([0.0, -4 / 3, -1.0])
+    assert score(reply((5,), -0.0), [(9,)], weights) == 0.0
 
 
 def test_a_prior_counts_for_a_proposal() -> None:

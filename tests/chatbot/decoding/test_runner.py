@@ -134,5 +134,5 @@ def test_the_rows_are_those_that_half_the_bytes_hold_or_the_least_that_must_be(
 ) -> None:
     row_bytes = 2 * 2 * 64 * 32 * 4
     for num_bytes, expected in ((20 * row_bytes, 10), (21 * row_bytes, 10), (0, 4)):
-        runner = ModelRunner(model, cache_bytes=num_bytes, min_rows=4)
+        runner = ModelRunner(model, precision="float32", cache_bytes=num_bytes, min_rows=4)
         assert runner.num_rows == expected

@@ -8,9 +8,9 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from chatbot.decoding.engine import Engine
-from chatbot.decoding.model import Decoder
 from chatbot.decoding.params import SamplingParams
 from chatbot.decoding.request import Request
+from chatbot.decoding.runner import ModelRunner
 from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.stream import TokenStream
 from chatbot.decoding.worker import Worker
@@ -157,13 +157,13 @@ def test_only_the_workers_thread_touches_the_model(
     model: GPT2LMHeadModel, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: set[str] = set()
-    forward = Decoder.__call__
+    run = ModelRunner.run
 
-    def spy(self: Decoder, *args: Any) -> torch.Tensor:
+    def spy(self: ModelRunner, *args: Any) -> torch.Tensor:
         threads.add(threading.current_thread().name)
-        return forward(self, *args)
+        return run(self, *args)
 
-    monkeypatch.setattr(Decoder, "__call__", spy)
+    monkeypatch.setattr(ModelRunner, "run", spy)
 
     async def talk() -> None:
         worker = Worker(Engine(model))

@@ -17,6 +17,7 @@ def test_the_operators_lexicon_is_added_to_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = tmp_path / "mine.txt"
+    monkeypatch.setattr("chatbot.safety.live._LOOK_EVERY", 0.0)
     mine.write_text("insult\t南瓜\nallow\t王八蛋酥\npersonal_data\t< 你住哪\n", encoding="utf-8")
     monkeypatch.setenv(LEXICON_VARIABLE, str(mine))
     guard = Guard.configured()

@@ -35,6 +35,21 @@ def test_a_change_holds_from_the_next_turn_on(tmp_path: Path) -> None:
     assert before.search(normalise("坏蛋"), "output")  # who holds the old one keeps it whole
 
 
+def test_what_was_seen_is_believed_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("chatbot.safety.live.time.monotonic", lambda: now)
+    path = tmp_path / "insult.txt"
+    write(path, "坏蛋", second=1)
+    live = LiveLexicon(tmp_path, look_every=2.0)
+    write(path, "笨蛋", second=2)
+    now = 101.9
+    assert blocks(live, "坏蛋")
+    now = 102.0
+    assert not blocks(live, "坏蛋")
+
+
 def test_a_new_file_and_a_removed_one_count_as_changes(tmp_path: Path) -> None:
     write(tmp_path / "insult.txt", "坏蛋", second=1)
     live = LiveLexicon(tmp_path)

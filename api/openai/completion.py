@@ -1,0 +1,118 @@
+"""The replies to one request of an OpenAI client, begun together and read as they come."""
+
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+
+from api import keys
+from api.admission import working_bot
+from api.live_reply import Event, Events
+from api.metrics import Stopwatch
+from api.openai.answers import (
+    FINISH_REASONS,
+    Choice,
+    ChoiceDelta,
+    ChoiceMessage,
+    Chunk,
+    Completion,
+    usage_of,
+)
+from api.openai.choices import pieces_of
+from api.openai.request import CompletionRequest
+from api.problems import NO_MODEL, ProblemError, invalid_field
+from api.schemas import Started
+from api.state import ServiceState
+from api.turn import HISTORY_UTTERANCES
+from api.wording import in_words
+from chatbot.bot import Bot, Generation, Reply
+
+_MAX_SEED = 2**63
+
+
+def require_model(name: str, bot: Bot) -> None:
+    """Raises: ProblemError: 404 when the bot has another name."""
+    if name != bot.name:
+        raise ProblemError(NO_MODEL, f"没有这个模型；这里回答的是 {bot.name}，见 /v1/models。")
+
+
+async def completion_events(
+    body: CompletionRequest, reply_id: str, service: ServiceState, owner: str | None
+) -> Events:
+    """All that happens to a request: `start`, chunks as `delta`, and the whole as `done`.
+
+    Raises:
+        ProblemError, ChatbotError: before the start, when it is not admitted.
+    """
+    watch = Stopwatch(service.metrics)
+    with working_bot(service) as bot:
+        require_model(body.model, bot)
+        async with AsyncExitStack() as stack:
+            choices = await _start(body, bot, service, owner, stack)
+            yield Event("start", Started(reply_id=reply_id))
+            chunk = Chunk(
+                id=f"chatcmpl-{reply_id}", created=int(time.time()), model=bot.name, choices=[]
+            )
+            for number in range(len(choices)):
+                yield _delta(chunk, number, {"role": "assistant", "content": ""})
+            pieces = await stack.enter_async_context(aclosing(pieces_of(choices)))
+            async for number, piece in pieces:
+                watch.piece()
+                if piece:
+                    yield _delta(chunk, number, {"content": piece})
+                else:
+                    yield _delta(chunk, number, {}, choices[number].reply)
+            replies = [choice.reply for choice in choices]
+            watch.end(replies[0].finish_reason)
+            yield Event("done", _completion(chunk, replies))
+
+
+async def _start(
+    body: CompletionRequest,
+    bot: Bot,
+    service: ServiceState,
+    owner: str | None,
+    stack: AsyncExitStack,
+) -> list[Generation]:
+    """Begin all replies, or none; whatever happens, `stack` ends them."""
+    history, message = body.conversation()
+    limit = service.settings.max_message_chars
+    if len(message) > limit:
+        raise invalid_field(
+            "messages", "too_long", in_words("string_too_long", {"max_length": limit})
+        )
+    params = replace(bot.defaults, **body.sampling()).seeded()
+    assert params.seed is not None
+    choices: list[Generation] = []
+    async with AsyncExitStack() as charged:
+        for number in range(body.n or 1):
+            await charged.enter_async_context(keys.one_turn(service.store.database, owner))
+            own = replace(params, seed=(params.seed + number) % _MAX_SEED)
+            choice = bot.start(history[-HISTORY_UTTERANCES:], message, own, body.stop or ())
+            stack.callback(choice.cancel)
+            choices.append(choice)
+    return choices
+
+
+def _delta(chunk: Chunk, number: int, new: dict[str, str], reply: Reply | None = None) -> Event:
+    reason = FINISH_REASONS[reply.finish_reason] if reply is not None else None
+    choice = ChoiceDelta(index=number, delta=new, finish_reason=reason)
+    return Event("delta", chunk.model_copy(update={"choices": [choice]}))
+
+
+def _completion(chunk: Chunk, replies: Sequence[Reply]) -> Completion:
+    return Completion(
+        id=chunk.id,
+        created=chunk.created,
+        model=chunk.model,
+        choices=[
+            Choice(
+                index=number,
+                message=ChoiceMessage(content=reply.text),
+                finish_reason=FINISH_REASONS[reply.finish_reason],
+            )
+            for number, reply in enumerate(replies)
+        ],
+        usage=usage_of(replies),
+        seed=replies[0].seed,
+    )

@@ -1,0 +1,121 @@
+"""POST /v1/chat/completions and GET /v1/models: the same bot for OpenAI's clients."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
+
+from api.disconnect import unless_disconnected
+from api.event_stream import STREAM_HEADERS, STREAM_RESPONSE, note_failure, reply_header
+from api.generations import new_reply_id
+from api.handlers import as_problem
+from api.live_reply import LiveReply
+from api.openai.answers import Chunk, Completion, ErrorAnswer, Model, Models
+from api.openai.completion import completion_events, require_model
+from api.openai.errors import as_openai_error
+from api.openai.request import CompletionRequest
+from api.owners import Owner
+from api.state import Service
+from chatbot.bot import Bot
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ErrorAnswer, "description": "出错"}
+}
+router = APIRouter(prefix="/v1", tags=["OpenAI 兼容"], responses=_ERRORS)
+
+_STARTED_AT = int(time.time())
+_EXAMPLES = [
+    "curl {base}/v1/chat/completions -H 'Content-Type: application/json' -d "
+    """'{"model": "xiaoxian", "messages": [{"role": "user", "content": "今天有点累"}]}'"""
+]
+
+
+async def admitted(
+    body: CompletionRequest, request: Request, service: Service, owner: Owner
+) -> AsyncIterator[tuple[CompletionRequest, LiveReply]]:
+    """The replies that this request starts; its errors still have a status of their own."""
+    reply_id = new_reply_id()
+    events = completion_events(body, reply_id, service, owner)
+    reply = service.generations.start(reply_id, events, owner=owner)
+    with reply.followed():
+        await unless_disconnected(request, reply.begun())
+        yield body, reply
+
+
+@router.post(
+    "/chat/completions",
+    summary="OpenAI 格式的对话",
+    response_model=Completion,
+    response_description="整个回答；`stream` 为 true 时是事件流，以 `data: [DONE]` 结束",
+    responses=STREAM_RESPONSE,
+    openapi_extra={"x-examples": _EXAMPLES},
+)
+async def chat_completions(
+    begun: Annotated[tuple[CompletionRequest, LiveReply], Depends(admitted)],
+    request: Request,
+    response: Response,
+) -> Completion | Response:
+    """给 OpenAI 的客户端用：把 `base_url` 指到这里的 `/v1` 就行。什么都不保存。
+
+    模型只学过两个人的对话，`system` 和 `developer` 消息收下但不起作用。不认识的字段忽略；
+    会改变回复而做不到的字段（如 `logprobs`、`tools`）拒绝。错误是 OpenAI 的格式。
+    """
+    body, reply = begun
+    if body.stream:
+        with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+        headers = {**STREAM_HEADERS, **reply_header(reply)}
+        return EventSourceResponse(_frames(reply, with_usage=with_usage), headers=headers)
+    response.headers.update(reply_header(reply))
+    return await unless_disconnected(request, reply.answer(Completion))
+
+
+@router.get("/models", summary="有哪些模型", response_description="一个：正在回答的那个")
+async def models(service: Service) -> Models:
+    """名字就是请求里 `model` 要写的。"""
+    return Models(data=[_model(service.keeper.get())])
+
+
+@router.get("/models/{model}", summary="看一个模型", response_description="这个模型")
+async def model(model: str, service: Service) -> Model:
+    """名字不对时返回 404。"""
+    bot = service.keeper.get()
+    require_model(model, bot)
+    return _model(bot)
+
+
+def _model(bot: Bot) -> Model:
+    return Model(id=bot.name, created=_STARTED_AT)
+
+
+async def _frames(reply: LiveReply, *, with_usage: bool) -> AsyncGenerator[bytes, None]:
+    async with aclosing(reply.events(after=0)) as events:
+        async for item in events:
+            if item is None:
+                yield KEEPALIVE_COMMENT
+                continue
+            _, event = item
+            if isinstance(event.data, Chunk):
+                yield _frame(event.data.model_dump_json(exclude={"usage"}))
+            elif isinstance(event.data, Completion):
+                if with_usage:
+                    whole = event.data
+                    last = Chunk(
+                        id=whole.id,
+                        created=whole.created,
+                        model=whole.model,
+                        choices=[],
+                        usage=whole.usage,
+                    )
+                    yield _frame(last.model_dump_json())
+                yield _frame("[DONE]")
+            elif reply.failure is not None:
+                note_failure(reply)
+                problem = as_problem(reply.failure).problem
+                yield _frame(as_openai_error(problem).model_dump_json())
+
+
+def _frame(data: str) -> bytes:
+    return f"data: {data}\n\n".encode()
