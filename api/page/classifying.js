@@ -2,11 +2,11 @@
 
 import { byId, element } from "./bubble.js";
 import { Composer } from "./composer.js";
+import { t } from "./language.js";
 import { sample } from "./memory.js";
 import { Problem, classify, loadedHead, sleep } from "./service.js";
 
 const MOST_SHOWN = 8;
-const NOTE = "百分数是模型的把握，不是定论。";
 
 const percent = (share) => `${(share * 100).toFixed(1)}%`;
 
@@ -16,7 +16,8 @@ export class Classifying {
 
   constructor(announce) {
     this.#announce = announce;
-    const words = { send: "分类", stop: "分类", note: NOTE, waking: "正在看上一句。" };
+    const note = t("百分数是模型的把握，不是定论。");
+    const words = { send: t("分类"), stop: t("分类"), note, waking: t("正在看上一句。") };
     this.#composer = new Composer(byId("panel-classify"), sample, words, {
       send: (text) => this.#classify(text),
       refuse: announce,
@@ -29,8 +30,9 @@ export class Classifying {
     if (head.retryAfter) return sleep(head.retryAfter * 1000).then(() => this.start(onHead));
     if (head instanceof Problem) return;
     const { model, labels } = head;
-    const named = labels.slice(0, MOST_SHOWN).join("、") + (labels[MOST_SHOWN] ? "等" : "");
-    byId("head").textContent = `装着的是 ${model}，会分 ${labels.length} 类：${named}。`;
+    const named = labels.slice(0, MOST_SHOWN).join(t("、")) + (labels[MOST_SHOWN] ? t("等") : "");
+    const values = { model, count: labels.length, named };
+    byId("head").textContent = t("装着的是 {model}，会分 {count} 类：{named}。", values);
     this.#composer.state = "ready";
     onHead();
   }
@@ -40,10 +42,11 @@ export class Classifying {
     try {
       const { results } = await classify(text);
       this.#add(text, results[0]);
-      this.#composer.say({ note: NOTE, alarming: false });
-    } catch ({ detail }) {
+      this.#composer.tell("");
+    } catch (error) {
+      const { detail } = Problem.of(error);
       this.#composer.restore(text);
-      this.#composer.say({ note: detail, alarming: true });
+      this.#composer.tell(detail, true);
       this.#announce(detail);
     }
     this.#composer.state = "ready";

@@ -1,5 +1,7 @@
 /** The input box: growing, counting, and sending only what is meant to be sent. */
 
+import { t } from "./language.js";
+
 const AFTER_COMPOSITION_MS = 60;
 const DOUBLE_CLICK_MS = 500;
 const COUNT_FROM = 0.8;
@@ -11,7 +13,7 @@ export function lengthOf(text) {
 
 /**
  * On the button, beneath it, and why nothing can be sent yet; `blank`: an empty box may be sent.
- * @typedef {{send, stop, note, waking: string, alarming, blank: boolean}} Words
+ * @typedef {{send, stop, note, waking: string, blank: boolean}} Words
  */
 
 export class Composer {
@@ -19,11 +21,16 @@ export class Composer {
   #button;
   #note;
   #draft;
-  #words = { alarming: false, blank: false };
+  #words = { blank: false };
+  #told = { note: "", alarming: false };
   #touch = matchMedia("(pointer: coarse)");
   #composedAt = -Infinity;
   #sentAt = -Infinity;
   #limit = Infinity;
+  #rewriting;
+  /** What was in the box before an earlier message came into it. */
+  #aside = "";
+  #onCancel = null;
   #on;
   /** @type {"waking" | "ready" | "busy"} */
   #state = "waking";
@@ -33,6 +40,8 @@ export class Composer {
     this.#input = panel.querySelector(".composer textarea");
     this.#button = panel.querySelector(".send");
     this.#note = panel.querySelector(".note");
+    this.#rewriting = panel.querySelector(".rewriting");
+    this.#rewriting?.querySelector("button").addEventListener("click", () => this.endRewriting());
     this.#draft = draft;
     this.#on = on;
     Object.assign(this.#words, words);
@@ -62,6 +71,12 @@ export class Composer {
     this.#refresh();
   }
 
+  /** Say something instead of the usual note; "" is the end of it. @param {string} note */
+  tell(note, alarming = false) {
+    this.#told = { note, alarming };
+    this.#refresh();
+  }
+
   /** The longest message that the service takes. @param {number} characters */
   set limit(characters) {
     this.#limit = characters > 0 ? characters : Infinity;
@@ -71,6 +86,25 @@ export class Composer {
   /** Give text back, before whatever has been typed since. @param {string} text */
   restore(text) {
     this.#input.value = [text, this.#input.value].filter((part) => part.trim()).join("\n");
+    this.#refresh();
+  }
+
+  /** Let an earlier message be written anew. @param {string} text @param {() => void} onCancel */
+  rewrite(text, onCancel) {
+    this.endRewriting();
+    this.#onCancel = onCancel;
+    this.#aside = this.#input.value;
+    this.#input.value = text;
+    this.#refresh();
+    this.focus();
+  }
+
+  endRewriting() {
+    if (!this.#onCancel) return;
+    this.#input.value = this.#aside;
+    this.#aside = "";
+    this.#onCancel();
+    this.#onCancel = null;
     this.#refresh();
   }
 
@@ -84,7 +118,10 @@ export class Composer {
   }
 
   #onKey(event) {
-    if (event.key === "Escape" && this.#state === "busy" && !event.isComposing) this.#on.stop();
+    if (event.key === "Escape" && !event.isComposing) {
+      if (this.#state === "busy") this.#on.stop();
+      else this.endRewriting();
+    }
     if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
     // This Enter belongs to the input method. keyCode 229 is how Safari, which ends the
     // composition before the keydown, still marks it.
@@ -110,7 +147,9 @@ export class Composer {
       return this.#on.refuse(refusal);
     }
     this.#sentAt = performance.now();
-    this.#input.value = "";
+    this.#input.value = this.#aside;
+    this.#aside = "";
+    this.#onCancel = null;
     this.#refresh();
     this.#on.send(text);
   }
@@ -118,13 +157,14 @@ export class Composer {
   /** Why this text cannot go now, or "". */
   #refusal(text) {
     const over = lengthOf(text) - this.#limit;
-    if (over > 0) return `太长了，超出 ${over} 个字，删短一点再发。`;
+    if (over > 0) return t("太长了，超出 {over} 个字，删短一点再发。", { over });
     return this.#state === "waking" ? this.#words.waking : "";
   }
 
   #refresh() {
     const text = this.#input.value;
-    this.#draft.set(text);
+    this.#draft.set([this.#aside, text].filter((part) => part.trim()).join("\n"));
+    if (this.#rewriting) this.#rewriting.hidden = !this.#onCancel;
     this.#input.style.height = "auto";
     this.#input.style.height = `${this.#input.scrollHeight}px`;
     this.#input.enterKeyHint = this.#touch.matches ? "enter" : "send";
@@ -137,10 +177,10 @@ export class Composer {
     const over = left < 0;
     const near = Number.isFinite(left) && left <= this.#limit * (1 - COUNT_FROM);
     this.#input.setAttribute("aria-invalid", String(over));
-    this.#note.classList.toggle("alarming", over || this.#words.alarming);
+    this.#note.classList.toggle("alarming", over || this.#told.alarming);
     if (over) this.#note.textContent = this.#refusal(text);
-    else if (near) this.#note.textContent = `还能写 ${left} 个字`;
-    else this.#note.textContent = this.#words.note;
+    else if (near) this.#note.textContent = t("还能写 {left} 个字", { left });
+    else this.#note.textContent = this.#told.note || this.#words.note;
   }
 
   #showButton(text) {

@@ -1,21 +1,22 @@
 /** Puts the parts of the page together. */
 
+import { asksForNone, conversationInAddress } from "./address.js";
 import { byId } from "./bubble.js";
 import { Chat } from "./chat.js";
 import { Classifying } from "./classifying.js";
 import { Composer } from "./composer.js";
-import { draft } from "./memory.js";
+import { Conversations } from "./conversations.js";
+import { offerOther, t, translateDocument } from "./language.js";
+import { draft, session } from "./memory.js";
+import { Presence } from "./presence.js";
+import { Settings } from "./settings.js";
 import { Tabs } from "./tabs.js";
 import { View } from "./view.js";
 import { fitKeyboard } from "./viewport.js";
 import { Writing } from "./writing.js";
 
-const CHAT_WORDS = {
-  send: "发送",
-  stop: "停止",
-  note: "小闲是个程序，难免说错话，别太当真。",
-  waking: "小闲还没醒，醒了就能发。",
-};
+translateDocument();
+offerOther(byId("language"));
 
 const tabs = new Tabs();
 const view = new View({
@@ -23,14 +24,38 @@ const view = new View({
   onStarter: (text) => chat.send(text),
 });
 const announce = (text) => view.announce(text);
-const composer = new Composer(byId("panel-chat"), draft, CHAT_WORDS, {
+const words = {
+  send: t("发送"),
+  stop: t("停止"),
+  note: t("小闲是个程序，难免说错话，别太当真。"),
+  waking: t("小闲还没醒，醒了就能发。"),
+};
+const composer = new Composer(byId("panel-chat"), draft, words, {
   send: (text) => chat.send(text),
   stop: () => chat.stop(),
   refuse: announce,
 });
-const chat = new Chat(view, composer);
+const conversations = new Conversations({
+  announce,
+  deleted: (id) => id === session.get() && chat.renew(),
+});
+const chat = new Chat(view, composer, new Presence(), {
+  stored: () => conversations.refresh(),
+  opened: () => conversations.mark(),
+});
+
+window.addEventListener("hashchange", () => {
+  const id = conversationInAddress();
+  if (id) chat.open(id);
+  else if (asksForNone() && session.get()) chat.renew();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) conversations.refresh(); // Another window may have changed something.
+});
 
 fitKeyboard();
-chat.start();
+chat.start(conversationInAddress() ?? session.get());
+conversations.refresh();
+new Settings(() => conversations.refresh());
 new Writing(announce);
 new Classifying(announce).start(() => tabs.reveal("tab-classify"));

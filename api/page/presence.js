@@ -10,12 +10,9 @@ export class Presence {
   state = "waking";
   /** The longest message that the service takes, in characters. */
   limit = Infinity;
-  #onChange;
+  /** Hears when the state changed, or was asked for again. */
+  onChange = () => {};
   #asking = null;
-
-  constructor(onChange) {
-    this.#onChange = onChange;
-  }
 
   /** Come back when the service is ready. Callers at the same time share one asking. */
   wake() {
@@ -39,6 +36,6 @@ export class Presence {
 
   #become(state) {
     this.state = state;
-    this.#onChange();
+    this.onChange();
   }
 }

@@ -24,12 +24,13 @@ export class Tabs {
 
   #show() {
     const present = this.#present;
+    // The first one has every address that is nobody's, those of conversations too.
     const chosen = present.find((tab) => tab.hash === location.hash) ?? present[0];
     for (const tab of this.#all) {
       tab.setAttribute("aria-selected", String(tab === chosen));
       tab.tabIndex = tab === chosen ? 0 : -1;
     }
-    byId("app").dataset.tab = chosen.hash.slice(1);
+    byId("app").dataset.tab = chosen.id.replace("tab-", "");
     return chosen;
   }
 

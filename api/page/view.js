@@ -1,7 +1,9 @@
 /** The frame around the messages: status, welcome, the list, what is read aloud. */
 
-import { BotMessage, byId, element, userMessage, waysRow } from "./bubble.js";
+import { byId, element, waysRow } from "./bubble.js";
 import { Follower } from "./follower.js";
+import { t } from "./language.js";
+import { momentText } from "./moment.js";
 
 const QUIET_MS = 10 * 60 * 1000;
 const STATUS = {
@@ -11,24 +13,15 @@ const STATUS = {
   talking: "正在说…",
 };
 
-/** @param {Date} date @param {Date} now @returns {string} as short as it can be understood */
-export function momentText(date, now = new Date()) {
-  const clock = `${date.getHours()}:${String(date.getMinutes()).padStart(2, "0")}`;
-  const midnight = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate());
-  const days = Math.round((midnight(now) - midnight(date)) / 86_400_000);
-  if (days <= 0) return clock;
-  if (days === 1) return `昨天 ${clock}`;
-  const day = `${date.getMonth() + 1}月${date.getDate()}日 ${clock}`;
-  return date.getFullYear() === now.getFullYear() ? day : `${date.getFullYear()}年${day}`;
-}
-
 export class View {
   #list = byId("messages");
   #welcome = byId("welcome");
   #follower = new Follower(byId("panel-chat"));
   #lastMoment = 0;
+  #forgotten = element("div", "divider forgotten");
 
   constructor(on) {
+    this.#forgotten.append(element("p", "", t("再往上的话，它已经不记得了")));
     byId("renew").addEventListener("click", on.onRenew);
     for (const button of this.#welcome.querySelectorAll("button")) {
       button.addEventListener("click", () => on.onStarter(button.textContent.trim()));
@@ -38,7 +31,7 @@ export class View {
   set status(state) {
     const status = byId("status");
     status.dataset.state = state;
-    status.textContent = STATUS[state];
+    status.textContent = t(STATUS[state]);
   }
 
   /** Read out once, for those who cannot see the page. @param {string} text */
@@ -49,6 +42,7 @@ export class View {
   clear() {
     this.#list.replaceChildren();
     this.#lastMoment = 0;
+    byId("memory").textContent = t("这段对话还没有开始。");
     this.follow();
   }
 
@@ -59,15 +53,24 @@ export class View {
     this.#welcome.hidden = !bare;
   }
 
-  addUser(text, date = new Date()) {
+  /** @param {import("./exchange.js").Exchange} exchange */
+  add({ user, bot }, date = new Date()) {
+    byId("memory").textContent = t("它还记得多少，回答下一句时就知道。");
     this.#addMoment(date);
-    return this.#add(userMessage(text));
+    this.#add(user);
+    this.#add(bot.root);
   }
 
-  addBot() {
-    const message = new BotMessage();
-    this.#add(message.root);
-    return message;
+  /**
+   * Tell how far back 小闲 remembers: so many turns, so many before them no more.
+   * @param {number} turns @param {number} dropped @param {Element} [first] the first it remembers
+   */
+  showMemory(turns, dropped, first) {
+    this.#forgotten.remove();
+    const all = t("这段对话的 {turns} 轮它都记得。", { turns });
+    const some = t("它还记得最近 {turns} 轮，更早的 {dropped} 轮放不下了。", { turns, dropped });
+    byId("memory").textContent = dropped > 0 ? some : all;
+    if (dropped > 0) first?.before(this.#forgotten);
   }
 
   /** A line of the page itself. @param {string} text @param {import("./bubble.js").Way[]} [ways] */

@@ -1,18 +1,19 @@
 /** The tab 续写: the reader writes a sentence, the novelist goes on with it. */
 
 import { byId } from "./bubble.js";
+import { copyText } from "./clipboard.js";
 import { Composer, lengthOf } from "./composer.js";
 import { Follower } from "./follower.js";
+import { t } from "./language.js";
 import { Manuscript } from "./manuscript.js";
 import { opening, writing } from "./memory.js";
-import { OUR_FAULT, Problem, sleep } from "./service.js";
+import { Problem, sleep } from "./service.js";
 import { streamAnswer } from "./stream.js";
 
 /** @typedef {{own: string, text: string}} Piece what the reader wrote, and what followed */
 
 const PROMPT_CHARS = 500; // more than the model looks back at
 const SENTENCE_ENDS = /[。！？…”』]$/;
-const NOTE = "它只会照着样子往下写，读着像，别当真。";
 
 const textOf = (pieces) => pieces.map(({ own, text }) => own + text).join("");
 
@@ -30,7 +31,8 @@ export class Writing {
 
   constructor(announce) {
     this.#announce = announce;
-    const words = { stop: "停下", note: NOTE, waking: "还得等一等。", blank: true };
+    const note = t("它只会照着样子往下写，读着像，别当真。");
+    const words = { stop: t("停下"), note, waking: t("还得等一等。"), blank: true };
     this.#composer = new Composer(byId("panel-write"), opening, words, {
       send: (text) => this.#goOn(text),
       stop: () => this.#running.abort(),
@@ -76,7 +78,7 @@ export class Writing {
   }
 
   #begin() {
-    this.#composer.say({ note: NOTE, alarming: false });
+    this.#composer.tell("");
     this.#show();
     this.#follower.follow();
     this.#composer.invite();
@@ -124,41 +126,35 @@ export class Writing {
 
   #settle(piece, { text, finish_reason: reason }) {
     piece.text = text;
-    if (reason === "filtered") this.#tell("再往下不大合适，就停在这儿。换一句，或者重来。");
-    else this.#announce(`写好了，新写了 ${lengthOf(text)} 个字。`);
+    if (reason === "filtered") this.#tell(t("再往下不大合适，就停在这儿。换一句，或者重来。"));
+    else this.#announce(t("写好了，新写了 {count} 个字。", { count: lengthOf(text) }));
   }
 
   #breakOff(error) {
-    if (error.name === "AbortError") return this.#announce("停下了。");
-    const { detail, retryAfter } = error instanceof Problem ? error : new Problem(OUR_FAULT);
-    this.#tell(`${detail.replace(/^prompt /, "")}字都在，没丢。`, true);
+    if (error.name === "AbortError") return this.#announce(t("停下了。"));
+    const { detail, retryAfter } = Problem.of(error);
+    this.#tell(t("{detail}字都在，没丢。", { detail: detail.replace(/^prompt /, "") }), true);
     if (retryAfter > 0) this.#wait(retryAfter);
   }
 
   async #wait(seconds) {
     for (this.#patience = seconds; this.#patience > 0; this.#patience -= 1) {
       this.#composer.state = "waking";
-      this.#composer.say({ send: `${this.#patience} 秒` });
+      this.#composer.say({ send: t("{left} 秒", { left: this.#patience }) });
       await sleep(1000);
     }
-    this.#tell("现在可以再试了。");
+    this.#tell(t("现在可以再试了。"));
     this.#show();
   }
 
   async #copy() {
-    try {
-      await navigator.clipboard.writeText(textOf(this.#kept.pieces));
-    } catch {
-      // Without TLS a page has no clipboard, but what is marked can be copied.
-      getSelection().selectAllChildren(byId("manuscript"));
-      document.execCommand("copy");
-    }
-    this.#tell("全文复制好了。");
+    await copyText(textOf(this.#kept.pieces), byId("manuscript"));
+    this.#tell(t("全文复制好了。"));
   }
 
   #sameSeed() {
     byId("seed").value = this.#kept.seed;
-    this.#tell("记下了，下一次还用这个种子。");
+    this.#tell(t("记下了，下一次还用这个种子。"));
   }
 
   #keep() {
@@ -175,7 +171,7 @@ export class Writing {
   }
 
   #tell(note, alarming = false) {
-    this.#composer.say({ note, alarming });
+    this.#composer.tell(note, alarming);
     this.#announce(note);
   }
 
@@ -186,11 +182,12 @@ export class Writing {
     byId("blank").hidden = pieces.length > 0;
     byId("book").hidden = byId("fresh").hidden = pieces.length === 0;
     byId("tail").hidden = busy;
-    byId("tally").textContent = `共 ${lengthOf(textOf(pieces))} 字，青色是你写的。种子 ${seed}：沿用它，会写出同样的字。`;
+    const tally = "共 {count} 字，青色是你写的。种子 {seed}：沿用它，会写出同样的字。";
+    byId("tally").textContent = t(tally, { count: lengthOf(textOf(pieces)), seed });
     byId("retrieve").hidden = busy || former.length === 0;
     byId(pieces.length > 0 ? "ways" : "blank").prepend(byId("retrieve"));
-    byId("opening").placeholder = pieces.length > 0 ? "添一句，或直接接着写…" : "写一句开头…";
-    this.#composer.say({ send: pieces.length > 0 ? "接着写" : "续写" });
+    byId("opening").placeholder = pieces.length > 0 ? t("添一句，或直接接着写…") : t("写一句开头…");
+    this.#composer.say({ send: pieces.length > 0 ? t("接着写") : t("续写") });
     this.#composer.state = busy ? "busy" : this.#patience > 0 ? "waking" : "ready";
     this.#keep();
   }

@@ -1,8 +1,8 @@
 """Compile the kernels, once for each version of their sources.
 
 The library is looked for beside the sources (``python -m chatbot.decoding.native`` puts it there,
-as the Docker image does), then in the user's cache folder, where it is made on first use. Without a
-compiler, or where nothing can be written, there is none.
+as the Docker image does), then in the virtual environment or else the user's cache folder, where it
+is made on first use. Without a compiler, or where nothing can be written, there is none.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import platform
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def library_name() -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder of this user's that may be deleted at any time."""
+    """Return the environment's own folder, or the user's outside one: to be deleted at any time."""
+    if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
+        return Path(sys.prefix) / "var" / "xianliao"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "xianliao"
 
 

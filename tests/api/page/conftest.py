@@ -82,6 +82,54 @@ def url(serve_live: Callable[..., Any], bot: Any) -> str:
     return str(serve_live(lambda _: bot).url)
 
 
+@dataclass(frozen=True)
+class Visit:
+    """Somebody at the page of `url`."""
+
+    page: Page
+    url: str
+
+    def say(self, text: str) -> None:
+        self.page.fill("#input", text)
+        self.page.press("#input", "Enter")
+
+    def talk(self, *texts: str) -> None:
+        """Say one after the other, each after the reply to the one before."""
+        for text in texts:
+            turns = self.page.locator(".bot[data-state=whole]").count()
+            self.say(text)
+            self.until_whole(turns + 1)
+
+    def until_whole(self, turns: int) -> None:
+        """Wait until so many turns stand there, and nothing is going on."""
+        expect(self.page.locator(".bot[data-state=whole]")).to_have_count(turns)
+        expect(self.page.locator("#status")).to_have_attribute("data-state", "ready")
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.page.wait_for_selector("#status[data-state=ready]")
+
+    @property
+    def spoken(self) -> list[str]:
+        return self.page.locator(".message .text").all_text_contents()
+
+    @property
+    def session_id(self) -> str:
+        return str(self.page.evaluate("localStorage.getItem('xianliao.session')"))
+
+    @property
+    def stored(self) -> list[Any]:
+        """The turns of the conversation, as its owner's browser gets them."""
+        answer = self.page.request.get(f"{self.url}/sessions/{self.session_id}").json()
+        return cast(list[Any], answer["turns"])
+
+
+@pytest.fixture
+def visit(open_page: Callable[..., Page], url: str) -> Visit:
+    """A visit to the page of the service that has the scripted `bot`."""
+    return Visit(open_page(url), url)
+
+
 @pytest.fixture
 def model_url(serve_live: Callable[..., Any]) -> str:
     """The real service with a tiny model: random characters, but really generated."""
@@ -90,8 +138,9 @@ def model_url(serve_live: Callable[..., Any]) -> str:
 
 @pytest.fixture
 def settings(settings: Settings, tmp_path: Path, tiny_novelist: Path) -> Settings:
-    """One place to write at, a tiny novelist, no head."""
-    changes = {"novelist": tiny_novelist, "max_writings": 1, "head": tmp_path / "no-head"}
+    """One place to write at, a tiny novelist, no head; a reply ends only when it is told to."""
+    changes: dict[str, Any] = {"novelist": tiny_novelist, "max_writings": 1}
+    changes |= {"head": tmp_path / "no-head", "resume_seconds": 300}
     return settings.model_copy(update=changes)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 from playwright.sync_api import Page, expect
 
 OpenPage = Callable[..., Page]
@@ -35,7 +34,8 @@ def spoken(page: Page) -> list[str]:
 
 
 def stored(page: Page, url: str) -> Any:
-    return httpx.get(f"{url}/sessions/{session_id(page)}").raise_for_status().json()
+    """The conversation, as its owner's browser gets it."""
+    return page.request.get(f"{url}/sessions/{session_id(page)}").json()
 
 
 def heard(bot: Any) -> list[tuple[list[str], str]]:
@@ -100,7 +100,7 @@ def test_the_second_turn_knows_the_first(open_page: OpenPage, url: str, bot: Any
 def test_stop_ends_the_generation_and_offers_the_text(
     open_page: OpenPage, url: str, bot: Any
 ) -> None:
-    bot.pieces, bot.pause = list("说来话长" * 50), 0.05
+    bot.pieces, bot.pause = list("说来话长" * 500), 0.05
     page = open_page(url)
     say(page, "讲个故事")
     expect(page.locator("#send")).to_have_text("停止")
@@ -155,7 +155,7 @@ def test_a_new_conversation_forgets_the_old_one(open_page: OpenPage, url: str) -
     page.press("#input", "Enter")
     wait_whole(page, 1)
     assert session_id(page) not in (None, before)
-    assert httpx.get(f"{url}/sessions/{before}").status_code == 200
+    assert page.request.get(f"{url}/sessions/{before}").ok
 
 
 def test_a_new_conversation_in_mid_reply_stops_the_reply(

@@ -1,11 +1,13 @@
 """The page when something goes wrong: the reader is told why, and no text is lost."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.settings import Settings
 from chatbot.errors import GenerationFailed, QueueFull
 
 OpenPage = Callable[..., Page]
@@ -40,6 +42,8 @@ def test_a_refused_text_can_go_back_into_the_box(open_page: OpenPage, url: str, 
     bot.refusal = QueueFull(8)
     page = open_page(url)
     say(page, "要改的话")
+    expect(page.locator("#messages .way")).to_have_text(["重试", "改一改"])
+    expect(page.locator(".user .edit")).to_be_hidden()  # there is nothing stored to branch off from
     page.click("text=改一改")
     expect(page.locator("#input")).to_have_value("要改的话")
     expect(page.locator(".message")).to_have_count(0)
@@ -87,7 +91,7 @@ def test_a_gateway_that_answers_html(open_page: OpenPage, url: str) -> None:
     page.route("**/chat", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
     say(page, "你好")
     expect(page.locator(".remark.alarming")).to_contain_text("502")
-    assert page.locator("h1").all_text_contents() == ["你来啦，坐会儿？"]
+    assert page.locator("h1").all_text_contents() == ["小闲"]
 
 
 def test_a_session_that_is_gone_begins_afresh(open_page: OpenPage, url: str, bot: Any) -> None:
@@ -131,17 +135,6 @@ def test_a_conversation_that_cannot_be_fetched_is_not_forgotten(
     expect(page.locator(".message .text")).to_have_text(["记住我", "好呀。"])
 
 
-def test_a_reload_in_mid_reply_gives_the_text_back(open_page: OpenPage, url: str, bot: Any) -> None:
-    bot.pieces, bot.pause = list("说来话长" * 50), 0.05
-    page = open_page(url)
-    say(page, "别丢了我")
-    expect(page.locator(".bot .text")).to_contain_text("说来")
-    page.reload()
-    expect(page.locator("#input")).to_have_value("别丢了我")
-    while bot.running:
-        page.wait_for_timeout(20)
-
-
 def test_waiting_for_the_service(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
     problem = {"detail": "模型正在加载。"}
@@ -155,3 +148,60 @@ def test_waiting_for_the_service(open_page: OpenPage, url: str) -> None:
     expect(page.locator("#status")).to_have_text("在呢")
     page.press("#input", "Enter")
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+
+
+def test_when_it_is_busy_the_way_on_counts_down(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    problem = {"detail": "排队的人太多。"}
+    page.route(
+        "**/chat",
+        lambda route: route.fulfill(status=429, json=problem, headers={"Retry-After": "2"}),
+    )
+    say(page, "排队的话")
+    expect(page.locator(".way").first).to_have_text("重试（2 秒）")
+    expect(page.locator(".way").first).to_be_disabled()
+    expect(page.locator(".way").first).to_have_text("重试（1 秒）")
+    page.unroute("**/chat")
+    page.get_by_role("button", name="重试", exact=True).click()
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    assert spoken(page) == ["排队的话", "好呀。"]
+
+
+def test_a_deadline_keeps_what_was_said_and_the_message(
+    open_page: OpenPage, settings: Settings, serve_live: Any, bot: Any
+) -> None:
+    object.__setattr__(settings, "deadline_seconds", 0.5)
+    bot.pieces, bot.pause = ["说来", "话长"], 0.3
+    page = open_page(serve_live(lambda _: bot).url)
+    say(page, "讲个故事")
+    expect(page.locator(".remark.alarming")).to_contain_text("限定的时间")
+    expect(page.locator(".bot .text")).to_have_text("说来")
+    bot.pause = 0
+    page.click("text=重试")
+    expect(page.locator(".bot[data-state=whole] .text")).to_have_text("说来话长")
+
+
+def test_a_reply_that_the_safety_rules_replaced_says_so(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    answer = {"reply": "换个话题吧。", "session_id": None, "turn": 1, "finish_reason": "filtered"}
+    answer |= {"usage": {"history_used": 0, "history_dropped": 0}, "model": "m", "seed": 1}
+    body = f"event: done\ndata: {json.dumps(answer)}\n\n"
+    page.route("**/chat", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
+    say(page, "坏话")
+    expect(page.locator(".bot .text")).to_have_text("换个话题吧。")
+    expect(page.locator(".bot .remark")).to_contain_text("换个话头")
+
+
+def test_two_windows_in_one_conversation(open_page: OpenPage, url: str, bot: Any) -> None:
+    page = open_page(url)
+    say(page, "一")
+    expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator(".message .text")).to_have_text(["一", "好呀。"])
+    say(other, "二")
+    expect(other.locator(".bot[data-state=whole]")).to_have_count(2)
+    page.fill("#input", "三")
+    page.press("#input", "Enter")
+    expect(page.locator(".user .text")).to_have_text(["一", "二", "三"])
+    assert bot.started[-1][:2] == (["一", "好呀。", "二", "好呀。"], "三")

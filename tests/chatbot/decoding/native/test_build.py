@@ -2,6 +2,7 @@ import logging
 import os
 import platform
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(build.SOURCES, tmp_path / "native", ignore=shutil.ignore_patterns("*.so"))
     monkeypatch.setattr(build, "SOURCES", tmp_path / "native")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     monkeypatch.delenv("CXX", raising=False)
     return tmp_path
@@ -43,6 +45,19 @@ def test_it_is_compiled_once_and_then_found(scratch: Path, monkeypatch: pytest.M
     assert [file.name for file in path.parent.iterdir()] == [path.name]  # no scratch is left
     (line,) = (scratch / "compiler.log").read_text().splitlines()
     assert line.startswith("-x -std=c++17 ")
+
+
+def test_in_a_virtual_environment_it_stays_there(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler(scratch, WORKS, monkeypatch)
+    monkeypatch.setattr(sys, "prefix", str(scratch / "venv"))
+    (scratch / "venv").mkdir()
+    path = build.library()
+    assert path is not None
+    assert path.parent == scratch / "venv" / "var" / "xianliao"
+    monkeypatch.setattr(os, "access", lambda *_: False)  # read-only: root may write all the same
+    assert build.cache_folder() == scratch / "cache" / "xianliao"
 
 
 def test_one_beside_the_sources_needs_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

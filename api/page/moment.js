@@ -1,0 +1,21 @@
+/** When something was said, as short as it can be understood. */
+
+import { language } from "./language.js";
+
+/** @param {Date} date @param {Date} [now] */
+export function momentText(date, now = new Date()) {
+  if (language === "en") return englishMoment(date, now);
+  const clock = `${date.getHours()}:${String(date.getMinutes()).padStart(2, "0")}`;
+  const midnight = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate());
+  const days = Math.round((midnight(now) - midnight(date)) / 86_400_000);
+  if (days <= 0) return clock;
+  if (days === 1) return `昨天 ${clock}`;
+  const day = `${date.getMonth() + 1}月${date.getDate()}日 ${clock}`;
+  return date.getFullYear() === now.getFullYear() ? day : `${date.getFullYear()}年${day}`;
+}
+
+function englishMoment(date, now) {
+  const time = { hour: "numeric", minute: "2-digit" };
+  const day = { ...time, month: "short", day: "numeric" };
+  return date.toLocaleString("en", date.toDateString() === now.toDateString() ? time : day);
+}
