@@ -33,7 +33,7 @@ class RankingWeights:
     echo: float = 1.0
     recall: float = 5.0
     prior: float = 4.0
-    floor: float = 0.3
+    floor: float = 0.2
 
 
 @dataclass(frozen=True)
