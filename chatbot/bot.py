@@ -14,13 +14,7 @@ from chatbot.checkpoint import Checkpoint, load_checkpoint
 from chatbot.classifier import load_classifier
 from chatbot.cores import spare_cores
 from chatbot.decoding.engine import Engine
-from chatbot.decoding.params import (
-    CACHE_BYTES,
-    MAX_WAITING,
-    NUM_SLOTS,
-    Precision,
-    SamplingParams,
-)
+from chatbot.decoding.params import CACHE_BYTES, MAX_WAITING, NUM_SLOTS, Precision, SamplingParams
 from chatbot.decoding.request import Fallback, Proposal, Request
 from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.timing import Timing
@@ -30,6 +24,7 @@ from chatbot.dialogue import DialogueEncoder, is_mark
 from chatbot.errors import InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Draft, Generation, Origin, Reply
 from chatbot.known import KnownReplies
+from chatbot.listening import asks_back
 from chatbot.safety.guard import Guard
 from chatbot.suggestions import Suggestions
 
@@ -188,6 +183,7 @@ class Bot:
             proposals=self._proposals(history, message, params),
             accept=self._is_safe,
             fallback=self._fallback(history, message, params),
+            looks_back=asks_back(message),
         )
         origin = Origin(
             prompt_tokens=len(prompt.ids),
@@ -265,9 +261,10 @@ class Bot:
         if params.candidates == 1:
             return None
         assert params.seed is not None
-        found = self._suggestions.fallback(history, message, params.seed)
-        (ids,) = self._encoder.encode_utterances([found.reply])
-        return Fallback(tuple(ids), found.similarity) if len(ids) <= params.max_new_tokens else None
+        ear = self._suggestions.fallback(history, message, params.seed)
+        (ids,) = self._encoder.encode_utterances([ear.reply])
+        fits = len(ids) <= params.max_new_tokens
+        return Fallback(tuple(ids), ear.floor, ear.min_prior) if fits else None
 
     def _is_safe(self, ids: list[int]) -> bool:
         return self._guard.check_output(self._encoder.decode(ids))

@@ -1,9 +1,10 @@
 """What could be said beside what the model samples, as texts: known replies, retorts, an open ear."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from chatbot.known import KnownReplies, Match
-from chatbot.listening import asks_fact, listening_reply
+from chatbot.listening import asks_anything, asks_fact, listening_reply
 from chatbot.safety.guard import Guard
 
 _NUM_KNOWN = 24
@@ -11,6 +12,18 @@ _RETORT_FITS = 0.6  # how like the message a retort's occasion is taken to be
 # How like a question of fact a known one must be, and how much of it that must hold: a small model
 # makes facts up, and the right answer to another question is wrong.
 _SURE, _COVERAGE = 0.45, 0.85
+# What a reply must be worth. In the middle of a talk the model errs more often, and to what is told
+# rather than asked an open ear is a good answer.
+_FLOOR, _FLOOR_IN_TALK = 0.2, 0.7
+
+
+@dataclass(frozen=True)
+class OpenEar:
+    """What to say rather than something poor; the fields are those of the engine's fallback."""
+
+    reply: str
+    floor: float
+    min_prior: float
 
 
 class Suggestions:
@@ -32,8 +45,10 @@ class Suggestions:
         retorts = [reply for reply in self._guard.retorts(message) if reply not in history]
         return known + [Match(reply, _RETORT_FITS) for reply in retorts]
 
-    def fallback(self, history: Sequence[str], message: str, seed: int) -> Match:
-        """Return what to say rather than something poor, and how like the message a known reply's
-        must be to be better."""
-        reply = listening_reply(message, history, seed)
-        return Match(reply, _SURE if asks_fact(message) else 0.0)
+    def fallback(self, history: Sequence[str], message: str, seed: int) -> OpenEar:
+        """Return what to say rather than something poor."""
+        return OpenEar(
+            reply=listening_reply(message, history, seed),
+            floor=_FLOOR_IN_TALK if history and not asks_anything(message) else _FLOOR,
+            min_prior=_SURE if asks_fact(message) else 0.0,
+        )

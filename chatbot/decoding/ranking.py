@@ -24,7 +24,6 @@ class RankingWeights:
         recall: for a reply all of whose bigrams stand in one earlier message of the partner and
             not in the one that it answers: it looks back at what was told.
         prior: for a proposal of prior 1.
-        floor: what a reply must be worth, where there is something to say instead.
     """
 
     mmi: float = 0.4
@@ -33,7 +32,6 @@ class RankingWeights:
     echo: float = 1.0
     recall: float = 5.0
     prior: float = 4.0
-    floor: float = 0.2
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,12 @@ class Fallback:
 
     Attributes:
         ids: the reply, without a stop id.
+        floor: what a reply must be worth, in nats a token.
         min_prior: of a proposal that is good enough; above 0, no sampled reply is.
     """
 
     ids: tuple[int, ...]
+    floor: float
     min_prior: float = 0.0
 
 
@@ -56,6 +58,7 @@ class Request:
         accept: whether a reply may be chosen, asked from the best one down; ``None``: any may.
             When none may, the best one is chosen all the same, and the caller filters it.
         fallback: what is said instead of a poor reply; ``None``: nothing.
+        looks_back: whether a reply gains by taking up what was told earlier.
         output_ids: the reply so far; with several candidates, empty until one is chosen.
         finish_reason: ``None`` until it is finished.
         error: what was raised, when ``finish_reason`` is ``"failed"``.
@@ -72,6 +75,7 @@ class Request:
         proposals: Iterable[Proposal] = (),
         accept: Accept | None = None,
         fallback: Fallback | None = None,
+        looks_back: bool = True,
         deadline: float | None = None,
     ) -> None:
         self.prompt_ids = tuple(prompt_ids)
@@ -80,6 +84,7 @@ class Request:
         self.proposals = tuple(proposals)
         self.accept = accept
         self.fallback = fallback
+        self.looks_back = looks_back
         self.deadline = deadline
         self.sequences = [
             Sequence(self.prompt_ids, self.params, rules, number)

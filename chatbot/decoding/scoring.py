@@ -1,7 +1,7 @@
 """Score the replies that a request could have, and choose one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatbot.decoding import ranking
 from chatbot.decoding.cache import Prefix
@@ -23,20 +23,21 @@ class Candidate:
 def choose(decoder: Decoder, request: Request, weights: RankingWeights) -> None:
     """Finish a request whose replies have all ended with the best that is accepted.
 
-    One that is worth less than ``weights.floor``, or known to fit less than the request's fallback
-    asks, gives way to that.
+    One that is worth less, or known to fit less, than the request's fallback asks gives way to that.
     """
     assert request.prompt is not None, "it is kept while replies are to be ranked"
     stop_id = min(request.rules.stop_ids)
     replies = score(decoder, request.prompt, _candidates(request), stop_id)
     utterances = split_utterances(request.prompt_ids, request.rules.stop_ids)
+    if not request.looks_back:
+        weights = replace(weights, recall=0.0)
     order = rank(replies, utterances, weights)
     accept = request.accept or (lambda _ids: True)
     best = next((place for place in order if accept(list(replies[place].ids))), order[0])
     reply = replies[best]
     fallback = request.fallback
     worth = ranking.score(reply, utterances, weights)
-    if fallback is not None and (worth < weights.floor or reply.prior < fallback.min_prior):
+    if fallback is not None and (worth < fallback.floor or reply.prior < fallback.min_prior):
         request.choose(list(fallback.ids), "stop")
     else:
         request.choose(list(reply.ids), "stop" if reply.has_stop else "length")

@@ -7,6 +7,8 @@ from chatbot.listening import (
     UNABLE,
     UNKNOWING,
     WONDERING,
+    asks_anything,
+    asks_back,
     asks_fact,
     listening_reply,
 )
@@ -77,3 +79,19 @@ def test_the_same_seed_says_the_same() -> None:
 )
 def test_what_asks_about_the_world(message: str, asks: bool) -> None:
     assert asks_fact(message) is asks
+
+
+@pytest.mark.parametrize(
+    ("message", "looks_back", "asks"),
+    [
+        ("你还记得我叫什么吗", True, True),
+        ("元帅是什么动物来着", True, True),
+        ("我在哪个城市", True, True),
+        ("今天好累", False, False),
+        ("那你帮我写句求婚的话", False, True),
+        ("是啊，五年没见了", False, False),
+        ("周末去哪玩好", False, True),
+    ],
+)
+def test_what_looks_back_and_what_asks(message: str, looks_back: bool, asks: bool) -> None:
+    assert (asks_back(message), asks_anything(message)) == (looks_back, asks)

@@ -132,14 +132,28 @@ def test_a_poor_reply_gives_way_to_the_fallback(
     gives_way: bool,
 ) -> None:
     params = SamplingParams(seed=1, candidates=2, max_new_tokens=16)
-    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=200, floor=floor)
+    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=200)
     proposals = (Proposal((20, 21, 22), prior),) if prior else ()
     plain = run(Engine(model, weights=weights), Request(PROMPT, params, rules, proposals=proposals))
-    fallback = Fallback((30, 31), min_prior)
+    fallback = Fallback((30, 31), floor, min_prior)
     request = Request(PROMPT, params, rules, proposals=proposals, fallback=fallback)
     run(Engine(model, weights=weights), request)
     assert request.output_ids == ([30, 31] if gives_way else plain.output_ids)
     assert request.finish_reason == ("stop" if gives_way else plain.finish_reason)
+
+
+@pytest.mark.parametrize("looks_back", [True, False])
+def test_what_was_told_counts_only_for_one_who_looks_back(
+    model: GPT2LMHeadModel, one_stop: TokenRules, looks_back: bool
+) -> None:
+    (stop,) = one_stop.stop_ids
+    prompt = [PROMPT[0], 20, 21, 22, stop, 5, 6, 7, stop, 30, 31, 32, stop]
+    params = SamplingParams(seed=1, candidates=2, max_new_tokens=16)
+    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=1000, prior=0)
+    told = Proposal((20, 21, 22), 0.0)
+    request = Request(prompt, params, one_stop, proposals=(told,), looks_back=looks_back)
+    run(Engine(model, weights=weights), request)
+    assert (request.output_ids == [20, 21, 22]) is looks_back
 
 
 def test_only_an_accepted_reply_is_chosen_if_there_is_one(
