@@ -144,8 +144,8 @@ def stream(client: httpx.Client, **request: object) -> tuple[list[str], dict[str
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
         events = list(events_of(response.iter_lines()))
-    assert [name for name, _ in events] == ["delta"] * (len(events) - 1) + ["done"]
-    return [str(data["text"]) for _, data in events[:-1]], events[-1][1]
+    assert [name for name, _ in events] == ["start", *["delta"] * (len(events) - 2), "done"]
+    return [str(data["text"]) for _, data in events[1:-1]], events[-1][1]
 
 
 @pytest.mark.parametrize("dialogue", DIALOGUES[1:3], ids=["first", "second"])

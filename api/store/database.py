@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Self
@@ -63,7 +64,7 @@ class Database:
         engine = _engine(url)
         try:
             if engine.dialect.name == "sqlite":  # aiosqlite leaves a thread behind if this fails
-                sqlite3.connect(engine.url.database or "", uri=True).close()
+                await asyncio.to_thread(_log_ahead, engine.url.database or "")
             async with engine.execution_options(begin="IMMEDIATE").begin() as connection:
                 await connection.run_sync(migrate)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
@@ -159,6 +160,27 @@ def _engine(url: str) -> AsyncEngine:
 def _with_driver(address: URL) -> URL:
     """The address with our driver, where it names none: as hosts hand them out."""
     return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
+
+
+def _log_ahead(path: str) -> None:
+    """Give a database file its write-ahead log, once for all.
+
+    SQLite does not wait for the others here, whatever its busy timeout, but refuses at once.
+    """
+    connection = sqlite3.connect(path, uri=True)
+    try:
+        deadline = time.monotonic() + _BUSY_MILLISECONDS / 1000
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+    finally:
+        connection.close()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -56,6 +56,7 @@ def test_everything_can_be_done_by_keyboard(visit: Any, bot: Any) -> None:
     keyboard = page.keyboard
     visit.talk("你好")
     expect(page.locator("#input")).to_be_focused()
+    expect(page.locator("#conversation-list a")).to_have_count(1)
     reached = []
     for _ in range(40):
         keyboard.press("Shift+Tab")

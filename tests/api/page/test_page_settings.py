@@ -65,7 +65,7 @@ def test_where_a_key_is_wanted_it_is_asked_for_and_sent(
     page = open_page(live.url)
     page.fill("#input", "你好")
     page.press("#input", "Enter")
-    expect(page.locator(".remark.alarming")).to_contain_text("要密钥才能聊")
+    expect(page.locator("#messages .remark.alarming")).to_contain_text("要密钥才能聊")
     secret = new_key(settings)
     page.click("#open-settings")
     page.fill("#key", secret)
