@@ -29,7 +29,7 @@ class Response:
 
     Attributes:
         reply: what the person sees.
-        raw: the model's first choice, unfiltered; None when the guard answered in its place.
+        raw: the first choice, unfiltered; None when the guard answered in the model's place.
     """
 
     reply: Reply
@@ -138,23 +138,31 @@ class Responder:
             if asked is None:
                 responses.append(Response(_whole(draft), None))
                 continue
-            first = next(firsts).ids or asked.output_ids
+            note = next(firsts)
+            first = note.ids if note.is_refused and note.ids else asked.output_ids
             _fill(draft, asked.output_ids, is_whole=asked.finish_reason == "stop")
             responses.append(Response(_whole(draft), self.encoder.decode(first)))
         return responses
 
 
 class _FirstChoice:
-    """Passes judgement on, and takes note of the first reply that is judged: the best ranked."""
+    """Passes judgement on, and takes note of the first reply that is judged: the best ranked.
+
+    Attributes:
+        ids: that reply.
+        is_refused: it may not be sent. (One that may can still give way to the request's fallback.)
+    """
 
     def __init__(self, accept: Accept | None) -> None:
         self.ids: list[int] | None = None
+        self.is_refused = False
         self._accept = accept
 
     def __call__(self, ids: list[int]) -> bool:
+        is_accepted = self._accept is None or self._accept(ids)
         if self.ids is None:
-            self.ids = list(ids)
-        return self._accept is None or self._accept(ids)
+            self.ids, self.is_refused = list(ids), not is_accepted
+        return is_accepted
 
 
 def _fill(draft: Draft, ids: Sequence[int], *, is_whole: bool) -> None:

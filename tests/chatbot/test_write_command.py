@@ -84,10 +84,13 @@ def test_it_prints_as_it_writes_and_ctrl_c_ends_it_quietly(tiny_novelist: Path) 
         [sys.executable, "-c", code, "write", "江上", "--checkpoint", str(tiny_novelist)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # what is read ahead would be lost to ``communicate``
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
     assert process.stdout is not None
-    begun = process.stdout.read(len("江上雾".encode()))
+    begun = b""
+    while len(begun) < len("江上雾".encode()):
+        begun += process.stdout.read(1)
     assert begun.startswith("江上".encode())
     assert process.poll() is None, "nothing was printed before the end"
     process.send_signal(signal.SIGINT)
