@@ -179,6 +179,7 @@ def _empty(shape: Any, config: HeadConfig) -> BackboneWithHead:
 
 def _config_dict(backbone: Any) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(backbone.config.to_json_string(use_diff=False))
+    values.pop("_name_or_path", None)  # where it once lay, on whoever's machine
     values.pop("transformers_version", None)
     return values
 

@@ -65,6 +65,13 @@ def test_everything_comes_back(tiny_head: Path, tmp_path: Path) -> None:
     assert not again.model.training
 
 
+def test_no_path_of_a_machine_is_kept(tiny_head: Path, tmp_path: Path) -> None:
+    head = load_head(tiny_head)
+    head.model.backbone.config._name_or_path = str(tiny_head)
+    written = save_head(tmp_path / "again", head) / "config.json"
+    assert str(tiny_head) not in written.read_text("utf-8")
+
+
 def test_another_backbone_with_another_tokenizer(tmp_path: Path) -> None:
     model, tokenizer = bert()
     config = HeadConfig(labels=("a", "b"), max_length=8)
