@@ -45,15 +45,23 @@ def serve(settings: Settings, tell: Callable[[str], object]) -> None:
     """
     with _listen(settings.host, settings.port) as listener:
         asyncio.run(_try_store(settings))
-        tell("正在加载模型……")
+        with _interrupted_afterwards():
+            tell("正在加载模型……")
+            from api.app import create_app  # torch is slow to import: only when all else is right
         address = _address(settings.host, listener.getsockname()[1])
-        _run(settings, listener, lambda: tell(f"闲聊已就绪，请打开 {address} （按 Ctrl+C 退出）"))
+
+        def on_ready() -> None:
+            tell(f"闲聊已就绪，请打开 {address} （按 Ctrl+C 退出）")
+
+        _run(create_app, settings, listener, on_ready)
 
 
-def _run(settings: Settings, listener: socket.socket, on_ready: Callable[[], object]) -> None:
-    with _interrupted_afterwards():
-        from api.app import create_app  # torch is slow to import: only when all else is right
-
+def _run(
+    create_app: Callable[..., FastAPI],
+    settings: Settings,
+    listener: socket.socket,
+    on_ready: Callable[[], object],
+) -> None:
     failures: list[Exception] = []
 
     def on_loaded(error: Exception | None) -> None:
