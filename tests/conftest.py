@@ -1,5 +1,7 @@
 """What tests of several packages share."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,23 @@ from chatbot.models.head import BackboneWithHead
 from chatbot.novelist import Novelist
 from vocab.chars import CharVocab
 from vocab.wordpiece import SHIPPED_VOCAB, load_tokenizer
+
+
+@pytest.fixture
+def run_main(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command's ``main`` in this process: exit code, stdout, stderr."""
+
+    def run(main: Callable[[], object], *arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["program", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from training.clean import Cleaner
-from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues, read_texts
+from training.corpora import Dialogue, read_dialogues, read_texts
 from training.errors import CorpusError
-from training.split import HELD_OUT, is_held_out
+from training.sides import Sides
 
 NUM_LAST = 1000
 Item = TypeVar("Item")
@@ -41,13 +41,7 @@ def held_out_dialogues(corpus: str | Path) -> list[Dialogue]:
     Raises:
         CorpusError: names file, line and remedy; also when nothing is held out.
     """
-    corpus = Path(corpus)
-    if (corpus / HELD_OUT).is_dir():
-        found = _all(corpus_files(corpus / HELD_OUT))
-    else:
-        written = _all(path for path in corpus_files(corpus) if not is_generated(path))
-        found = (item for item in written if is_held_out(item.utterances))
-    dialogues = list(Cleaner().clean(found))
+    dialogues = list(Cleaner().clean(Sides(corpus).held_out()))
     if not dialogues:
         raise CorpusError(
             corpus, None, "没有留出的对话；至少给几十段对话，或放一个 held_out 文件夹"
@@ -125,8 +119,3 @@ def _blocks(path: Path) -> Iterator[list[Dialogue]]:
         block.append(item)
     if block:
         yield block
-
-
-def _all(paths: Iterable[Path]) -> Iterator[Dialogue]:
-    for path in paths:
-        yield from read_dialogues(path)

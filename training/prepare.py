@@ -9,11 +9,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chatbot.dialogue import DialogueEncoder
 from training.clean import Cleaner, CleanRules
-from training.corpora import Dialogue, corpus_files, read_dialogues
+from training.corpora import Dialogue, corpus_files
 from training.errors import ConfigError, CorpusError
-from training.fingerprints import BloomFilter
 from training.prepared import Prepared, as_markdown, print_report
-from training.split import HELD_OUT, is_held_out, opener_of
+from training.sides import Sides
+from training.split import HELD_OUT
 from training.store import StoreReport, write_store
 
 __all__ = [
@@ -58,7 +58,7 @@ def prepare_corpus(
     if max_length < 8:
         raise ConfigError(f"max_length={max_length} 不可用；须至少是 8")
     corpus = Path(corpus)
-    sides = _Sides(corpus)
+    sides = Sides(corpus, generated=True)
     cleaner = Cleaner(RULES, num_examples=num_examples)
     gate: Gate = cleaner.clean if clean else iter
     facts = {"corpus_sha256": corpus_digest(corpus)}
@@ -68,7 +68,7 @@ def prepare_corpus(
             folder = out / side
             return _write(folder, progress, stream, gate, cleaner, encoder, max_length, facts)
 
-        train, valid = write("train", sides.train()), write("valid", sides.valid())
+        train, valid = write("train", sides.train()), write("valid", sides.held_out())
     if not train.num_dialogues:
         raise CorpusError(corpus, None, "清洗之后没有剩下可训练的对话；看上面的丢弃原因")
     if not valid.num_dialogues:
@@ -76,38 +76,6 @@ def prepare_corpus(
     prepared = Prepared(out / "train", out / "valid", train, valid, cleaner, sides.num_shared)
     (out / REPORT).write_text(as_markdown(prepared), encoding="utf-8")
     return prepared
-
-
-class _Sides:
-    """The two sides of a corpus, as streams.
-
-    Attributes:
-        num_shared: training dialogues left out since a held-out one begins alike.
-    """
-
-    def __init__(self, corpus: Path) -> None:
-        held_out = corpus / HELD_OUT
-        self._files = corpus_files(corpus)
-        self._valid_files = corpus_files(held_out) if held_out.is_dir() else None
-        self.num_shared = 0
-
-    def train(self) -> Iterator[Dialogue]:
-        if self._valid_files is None:
-            yield from (item for item in _all(self._files) if not is_held_out(item.utterances))
-            return
-        openers = BloomFilter()
-        for item in _all(self._valid_files):
-            openers.add(opener_of(item.utterances).encode())
-        for item in _all(self._files):
-            if opener_of(item.utterances).encode() in openers:
-                self.num_shared += 1
-            else:
-                yield item
-
-    def valid(self) -> Iterator[Dialogue]:
-        if self._valid_files is not None:
-            return _all(self._valid_files)
-        return (item for item in _all(self._files) if is_held_out(item.utterances))
 
 
 def corpus_digest(corpus: str | Path) -> str:
@@ -158,11 +126,6 @@ def _write(
         facts["dropped"] = dict(cleaner.dropped - before)
 
     return write_store(folder, gate(watched()), encoder, max_length=max_length, facts=facts)
-
-
-def _all(files: list[Path]) -> Iterator[Dialogue]:
-    for path in files:
-        yield from read_dialogues(path)
 
 
 def progress_bar() -> Progress:

@@ -1,7 +1,7 @@
 """``python -m benchmarks``: what it writes, and how a mistake ends."""
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ def run(
     tmp_path: Path,
     tiny_checkpoint: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run_main: Run,
 ) -> Run:
     """Run the command line in this process: exit code, stdout, stderr."""
     checkpoint = load_checkpoint(tiny_checkpoint)
@@ -31,16 +31,7 @@ def run(
     monkeypatch.setattr("torch.set_num_threads", lambda _count: None)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        options = ["--out", "new/r.md", "--models", "tiny", *arguments]
-        monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return run
+    return partial(run_main, main, "--out", "new/r.md", "--models", "tiny")
 
 
 def test_pieces_add_up_to_one_file(run: Run) -> None:

@@ -26,6 +26,7 @@ def test_a_corpus_that_is_not_split_is_split_by_its_openers(tmp_path: Path) -> N
 
 def test_what_the_gate_drops_is_not_known(tmp_path: Path) -> None:
     (tmp_path / "held_out").mkdir()
+    (tmp_path / "held_out" / "a.txt").write_text("再见\n慢走。\n", encoding="utf-8")
     (tmp_path / "a.txt").write_text("你好\n傻逼\n\n晚安\n晚安。\n", encoding="utf-8")
     assert exchanges(tmp_path) == [("晚安", "晚安。")]
 

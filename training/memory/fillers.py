@@ -12,11 +12,11 @@ from pathlib import Path
 
 from training.checks.facts import check_facts
 from training.checks.form import check_dialogue
-from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues
+from training.corpora import Dialogue
 from training.errors import CorpusError
 from training.memory.facts import Fact
 from training.memory.material import Material, SmallTalk, read_material
-from training.split import is_held_out
+from training.sides import Sides
 
 Filler = tuple[str, str]
 
@@ -33,13 +33,11 @@ def read_fillers(corpus: str | Path) -> list[Filler]:
         CorpusError: nothing can be read there, or too few dialogues open with usable small talk.
     """
     small_talk = read_material().small_talk
-    files = [path for path in corpus_files(corpus) if not is_generated(path)]
     found: dict[str, Filler] = {}
-    for path in files:
-        for dialogue in read_dialogues(path):
-            message, reply = dialogue.utterances[:2]
-            if not is_held_out(dialogue.utterances) and _usable(message, reply, small_talk):
-                found.setdefault(message, (message, reply))
+    for dialogue in Sides(corpus).train():
+        message, reply = dialogue.utterances[:2]
+        if _usable(message, reply, small_talk):
+            found.setdefault(message, (message, reply))
     if len(found) < MIN_FILLERS:
         what = (
             f"可作插话的开头只有 {len(found)} 组，至少要 {MIN_FILLERS} 组；请换一个更大的手写语料"

@@ -1,8 +1,8 @@
 """``python -m training memory``: the file it writes, and how a mistake ends: one line, code 2."""
 
 import re
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_main: Run) -> Run:
     """Run the command where a corpus and an empty folder lie: exit code, stdout, stderr."""
     talk = "\n\n".join(f"门口落了{thing}\n{thing}落得巧。\n嗯\n嗯嗯。" for thing in SMALL_THINGS)
     (tmp_path / "talk.txt").write_text(f"{talk}\n", "utf-8")
@@ -24,15 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     (tmp_path / "nothing").mkdir()
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["training", "memory", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return run
+    return partial(run_main, main, "memory")
 
 
 def test_a_corpus_file_is_written(run: Run) -> None:

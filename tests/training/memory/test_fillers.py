@@ -56,9 +56,15 @@ def test_only_the_training_side_of_written_files_is_read(tmp_path: Path) -> None
     write(tmp_path, GOOD[:-2])
     write(tmp_path, GOOD[-2:-1], "generated_x.txt")
     write(tmp_path / "held_out", GOOD[-1:])
+    write(tmp_path, GOOD[-1:], "b.txt")
+    assert read_fillers(tmp_path) == GOOD[:-2]
+
+
+def test_a_corpus_that_is_not_split_is_split_by_its_openers(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
     assert HELD_OUT
     write(tmp_path, HELD_OUT, "b.txt")
-    assert read_fillers(tmp_path) == GOOD[:-2]
+    assert read_fillers(tmp_path) == GOOD
 
 
 def test_too_few_are_refused(tmp_path: Path) -> None:
