@@ -14,7 +14,7 @@ _RETORT_FITS = 0.6  # how like the message a retort's occasion is taken to be
 _SURE, _COVERAGE = 0.45, 0.85
 # What a reply must be worth. In the middle of a talk the model errs more often, and to what is told
 # rather than asked an open ear is a good answer.
-_FLOOR, _FLOOR_IN_TALK = 0.2, 0.7
+_FLOOR, _FLOOR_IN_TALK = 0.2, 1.5
 
 
 @dataclass(frozen=True)

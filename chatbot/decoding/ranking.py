@@ -18,6 +18,8 @@ class RankingWeights:
 
     Attributes:
         mmi: λ, the weight of log P(reply).
+        mmi_proposed: the same of a proposal. Somebody wrote it, so all that is asked is whether it
+            belongs here; of what was sampled, likelihood also tells that it is well formed.
         repeat: for a reply all of whose bigrams stand in one earlier reply of the bot.
         loop: for a reply all of whose bigrams are one and the same.
         echo: for a reply all of whose bigrams stand in the message that it answers.
@@ -27,6 +29,7 @@ class RankingWeights:
     """
 
     mmi: float = 0.4
+    mmi_proposed: float = 0.7
     repeat: float = 2.0
     loop: float = 2.0
     echo: float = 1.0
@@ -68,7 +71,8 @@ def rank(
 def score(reply: Scored, utterances: Sequence[Sequence[int]], weights: RankingWeights) -> float:
     """Return what a reply is worth, in nats a token."""
     num_tokens = max(len(reply.ids) + reply.has_stop, 1)
-    gain = (reply.log_prob - weights.mmi * reply.log_prob_alone) / num_tokens
+    mmi = weights.mmi_proposed if reply.prior else weights.mmi
+    gain = (reply.log_prob - mmi * reply.log_prob_alone) / num_tokens
     own = [overlap(reply.ids, utterance) for utterance in utterances[-2::-2]]
     echo = overlap(reply.ids, utterances[-1]) if utterances else 0.0
     told = [overlap(reply.ids, utterance) for utterance in utterances[-3::-2]]

@@ -11,7 +11,7 @@ from chatbot.decoding.ranking import (
     split_utterances,
 )
 
-PLAIN = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
+PLAIN = RankingWeights(mmi=0, mmi_proposed=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
 
 
 def reply(ids: tuple[int, ...], log_prob: float, alone: float = 0.0, prior: float = 0.0) -> Scored:
@@ -64,6 +64,13 @@ def test_a_prior_counts_for_a_proposal() -> None:
     known, sampled = reply((5, 6), -4.0, prior=1.0), reply((7, 8), -3.0)
     assert rank([sampled, known], [(9,)], PLAIN) == [0, 1]
     assert rank([sampled, known], [(9,)], RankingWeights(mmi=0, prior=0.5)) == [1, 0]
+
+
+def test_a_proposal_has_a_weight_of_its_own_for_what_is_likely_anywhere() -> None:
+    weights = RankingWeights(mmi=0, mmi_proposed=0.5, repeat=0, loop=0, echo=0, recall=0, prior=0)
+    sampled, known = reply((5, 6), -6.0, alone=-9.0), reply((5, 6), -6.0, alone=-9.0, prior=0.1)
+    assert score(sampled, [(9,)], weights) == pytest.approx(-2.0)
+    assert score(known, [(9,)], weights) == pytest.approx(-0.5)
 
 
 def test_equal_scores_keep_their_order() -> None:
