@@ -122,5 +122,5 @@ def _run_stage(
         generation=GENERATION,
         known=corpus_replies(PROVIDED_CORPUS) if PROVIDED in folders else (),
     )
-    trainer = Trainer(task, stage.train, folder, data=mixture.digest)
+    trainer = Trainer(task, stage.train, folder, data=mixture.digest, flops=task.flops)
     return trainer.run(resume=saved_state(folder / "state") is not None)

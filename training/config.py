@@ -40,6 +40,8 @@ class TrainConfig:
         seed: of weights, order and dropout.
         precision: "auto" (bfloat16 where the hardware has it), "bfloat16" or "float32".
         compile: "auto" (when it pays back within the run), "on" or "off".
+        sharding: over several processes, "none" (each has the whole model) or "fsdp" (sharding.py).
+        peak_tflops: of the GPU in bfloat16, dense; 0: by its name (utilisation.py).
     """
 
     epochs: int = 3
@@ -62,6 +64,8 @@ class TrainConfig:
     seed: int = 0
     precision: str = "auto"
     compile: str = "auto"
+    sharding: str = "none"
+    peak_tflops: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_rows", "accumulate", "save_every"):
@@ -79,6 +83,10 @@ class TrainConfig:
         self._require("precision", self.precision in precisions, "是 auto、bfloat16 或 float32")
         self._require("loss_on", self.loss_on in LOSS_ON, f"是 {'、'.join(LOSS_ON)} 之一")
         self._require("compile", self.compile in ("auto", "on", "off"), "是 auto、on 或 off")
+        self._require("sharding", self.sharding in ("none", "fsdp"), "是 none 或 fsdp")
+        compilable = self.sharding == "none" or self.compile != "on"
+        self._require("compile", compilable, "是 auto 或 off：sharding=fsdp 时不编译")
+        self._require("peak_tflops", 0 <= self.peak_tflops < math.inf, "不小于 0")
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
         if not holds:

@@ -78,6 +78,7 @@ def rehearse_dialogue(
     vocab: Path | None = None,
 ) -> Rehearsal:
     """Return what ``train_dialogue`` would take; nothing is left behind."""
+    join_world()
     seed_everything(config.seed)
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
@@ -111,7 +112,7 @@ def _trainer(corpus: Path, stores: Path, start: Start, config: TrainConfig, out:
         known=corpus_replies(corpus),
     )
     print(f"一行 {config.row_length} 个 token，填充占 {task.padding:.1%}", flush=True)
-    return Trainer(task, config, out, data=mixture.digest)
+    return Trainer(task, config, out, data=mixture.digest, flops=task.flops)
 
 
 def print_outcome(outcome: Outcome, out: Path) -> None:

@@ -70,6 +70,12 @@ def dialogue(
     seed: Annotated[int, typer.Option(help="随机种子")] = 0,
     precision: Annotated[str, typer.Option(help="auto、bfloat16、float32")] = "auto",
     compile: Annotated[str, typer.Option(help="auto、on、off")] = "auto",
+    sharding: Annotated[
+        str, typer.Option(help="几个进程一起练时：none 各有整个模型，fsdp 把模型分开放")
+    ] = "none",
+    peak_tflops: Annotated[
+        float, typer.Option(help="显卡 bf16 的峰值（TFLOPS，不算稀疏），0 按型号查")
+    ] = 0.0,
 ) -> None:
     """准备语料并训练对话模型；不给 --init 和 --config 时接着随附的模型练。"""
     if init is None and config is None:
@@ -89,6 +95,8 @@ def dialogue(
         seed=seed,
         precision=precision,
         compile=compile,
+        sharding=sharding,
+        peak_tflops=peak_tflops,
     )
     if dry_run:
         print(rehearse_dialogue(corpus, settings, init=init, model_config=config, vocab=vocab))

@@ -20,6 +20,7 @@ from training.objective import cross_entropy_sum, unlikelihood_sum
 from training.packing import Mixture, Row, pack_rows
 from training.samples import sample_replies
 from training.state import Progress
+from training.utilisation import flops_per_token
 
 
 def loss_sum(
@@ -74,6 +75,8 @@ class DialogueTask:
         self.encoder, self.train, self.valid, self.config = encoder, train, valid, config
         self.name, self.generation, self.known = name, generation, known
         self.num_tokens = train.num_tokens
+        learns_whole = all(weight.requires_grad for weight in model.parameters())
+        self._flops_per_token = flops_per_token(model, config.row_length) if learns_whole else 0
         self._rows = lru_cache(maxsize=1)(self._pack)
         self.loss_sum = partial(
             loss_sum, label_smoothing=config.label_smoothing, unlikelihood=config.unlikelihood
@@ -100,6 +103,13 @@ class DialogueTask:
         """Yield the batches of the held-out dialogues."""
         rows = pack_rows(self.valid, row_length=self.config.row_length, seed=0, epoch=0)
         return self._collated(self.valid, rows)
+
+    def flops(self, batch: Batch) -> float:
+        """Return the model's operations in learning from a batch's ids, padding left out.
+
+        0 where weights are frozen: how much of the backward pass falls away differs.
+        """
+        return self._flops_per_token * float((batch.segment_ids > 0).sum())
 
     def describe(self, loss: float) -> str:
         """Return the perplexity of a loss in words."""

@@ -20,11 +20,21 @@ class Journal:
     """The written record of a run in the folder ``out``."""
 
     def __init__(
-        self, out: Path, *, describe: Callable[[float], str], unit: str, is_on: bool = True
+        self,
+        out: Path,
+        *,
+        describe: Callable[[float], str],
+        unit: str,
+        is_on: bool = True,
+        peak_flops: float = 0.0,
     ) -> None:
-        """Open the record; ``describe`` says what a loss amounts to, ``unit`` names a target.
+        """Open the record.
 
-        A journal that is not on (of a process that is not the first) records nothing.
+        Args:
+            describe: says what a loss amounts to.
+            unit: names a target.
+            is_on: a journal that is not (of a process that is not the first) records nothing.
+            peak_flops: the most operations a second of this process' device; 0: not known.
         """
         out.mkdir(parents=True, exist_ok=True)
         matplotlib.use("Agg")
@@ -34,12 +44,28 @@ class Journal:
         self._last_line = time.monotonic()
         self._last_tokens: int | None = None
         self._recent: list[float] = []
+        self._peak_flops, self._flops = peak_flops, 0.0
 
-    def step(self, step: int, num_steps: int, loss: float, norm: float, num_tokens: int) -> None:
-        """Record one optimizer step; a line is printed every few seconds."""
+    def step(
+        self,
+        step: int,
+        num_steps: int,
+        loss: float,
+        norm: float,
+        num_tokens: int,
+        *,
+        flops: float = 0.0,
+    ) -> None:
+        """Record one optimizer step; a line is printed every few seconds.
+
+        Args:
+            num_tokens: learnt from since the run began.
+            flops: the model's operations in this step, this process' own; 0: not counted.
+        """
         if self._board is None:
             return
         self._recent.append(loss)
+        self._flops += flops
         self._board.add_scalar("train/loss", loss, step)
         self._board.add_scalar("train/gradient_norm", norm, step)
         now = time.monotonic()
@@ -55,10 +81,18 @@ class Journal:
         print(
             f"第 {step}/{num_steps} 步  损失 {mean:.3f}  {self.describe(mean)}"
             f"  {speed:,.0f} {self.unit}/秒  内存 {memory_in_use() / 2**30:.1f} GB"
-            f"  还要 {remaining / 60:.1f} 分钟",
+            f"{self._utilisation(step, elapsed)}  还要 {remaining / 60:.1f} 分钟",
             flush=True,
         )
-        self._last_line, self._last_tokens, self._recent = now, num_tokens, []
+        self._last_line, self._last_tokens, self._recent, self._flops = now, num_tokens, [], 0.0
+
+    def _utilisation(self, step: int, elapsed: float) -> str:
+        """Return the model FLOP utilisation since the last line in words, where it is known."""
+        if self._board is None or not self._peak_flops * self._flops:
+            return ""
+        share = self._flops / max(elapsed, 1e-9) / self._peak_flops
+        self._board.add_scalar("train/model_flop_utilisation", share, step)
+        return f"  算力利用率 {share:.1%}"
 
     def validation(self, step: int, loss: float, samples: list[tuple[str, str]]) -> None:
         """Record a validation and its sample replies; redraw the curve."""

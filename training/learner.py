@@ -14,6 +14,7 @@ from training.errors import Diverged
 from training.memory_limit import told_when_out_of_memory
 from training.optimizer import MasterAdamW, learning_rate_at
 from training.parallel import current_world
+from training.sharding import laid_out, shard, whole
 from training.task import Batch
 
 
@@ -59,10 +60,17 @@ class Learner:
         self.world = current_world()
         torch.manual_seed(config.seed + self.world.rank)
         self.reference = model
-        self.model = copy.deepcopy(model).to(self.device, pick_dtype(config.precision, self.device))
+        self.is_sharded = config.sharding == "fsdp"
+        dtype = pick_dtype(config.precision, self.device)
+        self.model = copy.deepcopy(model)
+        if self.is_sharded:
+            shard(self.model, self.device, dtype)
+        else:
+            self.model.to(self.device, dtype)
         self.optimizer = MasterAdamW(self.model.parameters(), config)
         self._load_exact_masters()
-        self.loss_sum = compile_if_worthwhile(loss_sum, config.compile, num_tokens, self.device)
+        mode = "off" if self.is_sharded else config.compile
+        self.loss_sum = compile_if_worthwhile(loss_sum, mode, num_tokens, self.device)
 
     def update(self, batches: Sequence[Batch], step: int, num_steps: int) -> Step:
         """Take one optimizer step over micro-batches, this process' share of them.
@@ -81,7 +89,8 @@ class Learner:
             self.optimizer.collect_gradients()
         (total,) = self.world.total(total)
         if math.isfinite(total):
-            self.world.sum_gradients(self.optimizer.masters)
+            if not self.is_sharded:  # there the backward pass has summed them
+                self.world.sum_gradients(self.optimizer.masters)
             norm = self.optimizer.step(learning_rate_at(step, num_steps, self.config))
         if not math.isfinite(norm):
             raise Diverged(
@@ -109,10 +118,10 @@ class Learner:
 
     @torch.no_grad()
     def refresh(self) -> nn.Module:
-        """Bring the reference up to date and return it."""
+        """Bring the reference up to date and return it; every process must call this."""
         target = dict(self.reference.named_parameters())
         for name, master in self._named_masters():
-            target[name].copy_(master)
+            target[name].copy_(whole(master))
         return self.reference
 
     @torch.no_grad()
@@ -120,7 +129,7 @@ class Learner:
         """Start the masters from the float32 weights, not from their bfloat16 rounding."""
         exact = dict(self.reference.named_parameters())
         for name, master in self._named_masters():
-            master.copy_(exact[name])
+            master.copy_(laid_out(exact[name], master))
 
     def _named_masters(self) -> list[tuple[str, Tensor]]:
         named = self.model.named_parameters()

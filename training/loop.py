@@ -2,11 +2,9 @@
 
 import contextlib
 import dataclasses
-import itertools
-import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +19,10 @@ from training.interrupt import Interruption
 from training.journal import Journal
 from training.learner import Learner
 from training.parallel import current_world
+from training.shares import Shares
 from training.state import Progress, load_state, save_state
 from training.task import Batch, Task
+from training.utilisation import peak_flops
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,29 @@ class Outcome:
 
 
 class Trainer:
-    """One run: ``Trainer(...).run()``. Everything it writes lies in ``out``.
+    """One run: ``Trainer(...).run()``; of several processes the first writes, into ``out``."""
 
-    Among several processes each takes its share of a step's batches, and the first one writes.
-    """
-
-    def __init__(self, task: Task, config: TrainConfig, out: Path, *, data: str = "") -> None:
+    def __init__(
+        self,
+        task: Task,
+        config: TrainConfig,
+        out: Path,
+        *,
+        data: str = "",
+        flops: Callable[[Any], float] = lambda _batch: 0.0,
+    ) -> None:
         """Take a task over and count its steps.
 
         Args:
             data: a digest of what is learnt from; a run only goes on with the same.
+            flops: the model's operations in learning from a batch; 0: not counted.
         """
-        self.task, self.config, self.out = task, config, out
+        self.task, self.config, self.out, self._flops = task, config, out, flops
         self.world = current_world()
         num_tokens = task.num_tokens * config.epochs
         self.learner = Learner(task.model, task.loss_sum, config, num_tokens=num_tokens)
-        step_size = config.accumulate * self.world.size
-        steps = [math.ceil(task.num_batches(epoch) / step_size) for epoch in range(config.epochs)]
-        self.epoch_ends = list(itertools.accumulate(steps))
-        self.num_steps = self.epoch_ends[-1]
+        self.shares = Shares(task, config)
+        self.num_steps = self.shares.epoch_ends[-1]
         self.progress = Progress()
         self.settings: dict[str, Any] = dataclasses.asdict(config)
         self.settings |= {"data": data, "processes": self.world.size}
@@ -64,8 +68,13 @@ class Trainer:
     @cached_property
     def journal(self) -> Journal:
         """The record of the run, opened when something is to be written."""
-        task = self.task
-        return Journal(self.out, describe=task.describe, unit=task.unit, is_on=self.world.is_main)
+        return Journal(
+            self.out,
+            describe=self.task.describe,
+            unit=self.task.unit,
+            is_on=self.world.is_main,
+            peak_flops=peak_flops(self.config.peak_tflops),
+        )
 
     def run(self, *, resume: bool = False) -> Outcome:
         """Train to the end or until patience runs out; keep ``best`` and ``last`` in ``out``.
@@ -78,7 +87,7 @@ class Trainer:
         begin = time.monotonic()
         with Interruption() as interruption:
             self._begin(resume=resume)
-            for step, batches in self.remaining_steps():
+            for step, batches in self.shares.steps(self.progress.step):
                 if self._is_over():
                     break
                 if any(self.world.total(interruption.requested)):
@@ -95,8 +104,7 @@ class Trainer:
 
     def validate(self) -> float:
         """Return the held-out loss in nats a target."""
-        share = itertools.islice(self.task.held_out(), self.world.rank, None, self.world.size)
-        return self.learner.evaluate(share)
+        return self.learner.evaluate(self.shares.held_out())
 
     def _begin(self, *, resume: bool) -> None:
         if resume:
@@ -120,22 +128,12 @@ class Trainer:
         done.num_tokens += result.num_targets
         done.step = step + 1
         with self._saving():
-            self.journal.step(done.step, self.num_steps, result.loss, result.norm, done.num_tokens)
+            told = (done.step, self.num_steps, result.loss, result.norm, done.num_tokens)
+            self.journal.step(*told, flops=sum(map(self._flops, batches)))
         if self.validation_due(done.step):
             self._validate_and_keep()
         elif done.step % self.config.save_every == 0:
             self._save_state()
-
-    def remaining_steps(self) -> Iterator[tuple[int, list[Batch]]]:
-        """Yield (step, this process' micro-batches) from where the run stands to its end."""
-        others = self.world.size
-        size = self.config.accumulate * others
-        for epoch, (begin, end) in enumerate(itertools.pairwise([0, *self.epoch_ends])):
-            for step in range(max(begin, self.progress.step), end):
-                place = (step - begin) * size
-                places = range(place + self.world.rank, place + size, others)
-                parts = (self.task.batches(epoch, k, k + 1) for k in places)
-                yield step, list(itertools.chain.from_iterable(parts))
 
     def _is_over(self) -> bool:
         """Whether patience has run out."""
@@ -144,7 +142,7 @@ class Trainer:
     def validation_due(self, step: int) -> bool:
         """Whether the held-out data is looked at after so many steps."""
         every = self.config.validate_every
-        due = step % every == 0 if every else step in self.epoch_ends
+        due = step % every == 0 if every else step in self.shares.epoch_ends
         return due or step == self.num_steps
 
     def _validate_and_keep(self) -> None:

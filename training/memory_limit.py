@@ -29,7 +29,8 @@ def told_when_out_of_memory(
 ) -> Iterator[None]:
     """Raise ``OutOfMemory`` where a batch does not fit, with the number of rows that does.
 
-    The number is found by trying: the batch is halved until ``backward`` goes through.
+    The number is found by trying: the batch is halved until ``backward`` goes through. Where the
+    model is sharded, half the rows are named untried.
     """
     try:
         yield
@@ -41,7 +42,10 @@ def told_when_out_of_memory(
     else:
         failed = False
     if failed:
-        raise OutOfMemory(_remedy(_rows_that_fit(backward, batch), config))
+        # Sharded processes compute together, so one cannot try alone what would fit.
+        sharded = config.sharding != "none"
+        rows = config.batch_rows // 2 if sharded else _rows_that_fit(backward, batch)
+        raise OutOfMemory(_remedy(rows, config))
 
 
 def _is_about_memory(error: Exception) -> bool:

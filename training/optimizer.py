@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import TrainConfig
+from training.sharding import laid_out, whole
 
 
 class MasterAdamW:
@@ -52,7 +53,7 @@ class MasterAdamW:
         Nothing is updated when the norm is not finite, for no weight would survive it.
         """
         limit = self._clip_norm or math.inf
-        norm = float(nn.utils.clip_grad_norm_(self.masters, limit))
+        norm = float(whole(nn.utils.clip_grad_norm_(self.masters, limit)))
         if not math.isfinite(norm):
             return norm
         for group in self._adamw.param_groups:
@@ -69,7 +70,7 @@ class MasterAdamW:
             torch._foreach_copy_(self.parameters, self.masters)  # type: ignore[arg-type]
 
     def state(self) -> dict[str, Tensor]:
-        """Return every tensor that a resumed run needs: masters and both moments."""
+        """Return every tensor that a resumed run needs, sharded or not: masters and both moments."""
         tensors: dict[str, Tensor] = {}
         for index, master in enumerate(self.masters):
             tensors[f"{index}.master"] = master
@@ -81,13 +82,13 @@ class MasterAdamW:
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Restore what ``state`` returned and write the weights into the model."""
         for index, master in enumerate(self.masters):
-            master.copy_(tensors[f"{index}.master"])
+            master.copy_(laid_out(tensors[f"{index}.master"], master))
             prefix = f"{index}."
             names = [key.removeprefix(prefix) for key in tensors if key.startswith(prefix)]
             moments = {name: tensors[prefix + name] for name in names if name != "master"}
             if moments:
                 self._adamw.state[master] = {
-                    name: value.clone() if name == "step" else value.clone().to(master.device)
+                    name: value.clone() if name == "step" else laid_out(value.clone(), master)
                     for name, value in moments.items()
                 }
         self.write_back()

@@ -49,7 +49,7 @@ def rehearse(trainer: Trainer) -> Rehearsal:
     """
     learner, num_steps = trainer.learner, trainer.num_steps
     seconds = []
-    for step, batches in itertools.islice(trainer.remaining_steps(), _NUM_STEPS):
+    for step, batches in itertools.islice(trainer.shares.steps(), _NUM_STEPS):
         begin = time.perf_counter()
         learner.update(batches, step, num_steps)
         seconds.append(time.perf_counter() - begin)

@@ -21,10 +21,20 @@ from chatbot.folder import replace_folder, stage_folder
 from training.errors import TrainingError
 from training.optimizer import MasterAdamW
 from training.parallel import current_world
+from training.sharding import whole
 
 # They steer how a run goes on from where it stands; all others decide how it got there.
 MAY_CHANGE = frozenset(
-    ("epochs", "learning_rate", "min_learning_rate", "patience", "validate_every", "save_every")
+    (
+        "epochs",
+        "learning_rate",
+        "min_learning_rate",
+        "patience",
+        "validate_every",
+        "save_every",
+        "sharding",
+        "peak_tflops",
+    )
 )
 
 
@@ -45,10 +55,14 @@ def save_state(
 ) -> None:
     """Write everything; the previous state stays until this is whole.
 
-    Every process must call this; the first one writes.
+    Every process must call this; the first one gathers what is sharded, and writes.
     """
     world = current_world()
-    tensors = {name: tensor.detach().cpu() for name, tensor in optimizer.state().items()}
+    tensors: dict[str, torch.Tensor] = {}
+    for name, tensor in optimizer.state().items():
+        gathered = whole(tensor.detach())
+        if world.is_main:
+            tensors[name] = gathered.cpu()
     tensors |= _named("rng", world.gather(torch.get_rng_state()))
     if torch.cuda.is_available():
         tensors |= _named("cuda_rng", world.gather(torch.cuda.get_rng_state()))
@@ -112,7 +126,8 @@ def _compare(before: dict[str, Any], now: Mapping[str, Any], out: Path) -> None:
                 f"{out}: {name} 停下时是 {before.get(name)!r}，现在是 {now.get(name)!r}；"
                 f"改回 {before.get(name)!r}，或去掉 RESUME=1，用 INIT={out / 'last'} 另起一轮"
             )
-        print(f"{name} 由 {before.get(name)!r} 改成 {now.get(name)!r}", flush=True)
+        if name in before:  # else it is newer than the run, and as it was by default
+            print(f"{name} 由 {before.get(name)!r} 改成 {now.get(name)!r}", flush=True)
 
 
 def _named(name: str, tensors: list[torch.Tensor]) -> dict[str, torch.Tensor]:

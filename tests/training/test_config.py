@@ -45,6 +45,8 @@ def test_a_config_is_frozen_and_keyword_only() -> None:
         ("label_smoothing", [-0.1, 1.0, math.nan], [0.0, 0.1]),
         ("unlikelihood", [-0.1, 11.0, math.nan], [0.0, 1.0]),
         ("compile", ["yes", ""], ["auto", "on", "off"]),
+        ("sharding", ["ddp", ""], ["none", "fsdp"]),
+        ("peak_tflops", [-1.0, math.nan, math.inf], [0.0, 312.0]),
     ],
 )
 def test_values_out_of_range_are_refused(name: str, wrong: list[Any], right: list[Any]) -> None:
@@ -54,6 +56,12 @@ def test_values_out_of_range_are_refused(name: str, wrong: list[Any], right: lis
         assert "\n" not in str(error.value)
     for value in right:
         assert getattr(TrainConfig(**{name: value}), name) == value
+
+
+def test_a_sharded_model_is_not_compiled() -> None:
+    assert TrainConfig(sharding="fsdp").compile == "auto"
+    with pytest.raises(ConfigError, match="compile='on' 不可用；须是 auto 或 off"):
+        TrainConfig(sharding="fsdp", compile="on")
 
 
 def test_a_mapping_makes_a_config() -> None:

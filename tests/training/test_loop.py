@@ -34,7 +34,7 @@ def test_a_run_learns_and_keeps_best_and_last(trainer: MakeTrainer, tmp_path: Pa
     run = trainer(epochs=6)
     outcome = run.run()
     assert outcome.best_loss < 0.9 * outcome.first_loss
-    assert outcome.num_steps == run.num_steps == run.epoch_ends[-1]
+    assert outcome.num_steps == run.num_steps == run.shares.epoch_ends[-1]
     assert outcome.num_tokens == 6 * (run.task.num_tokens - 8)  # a first id is no target
     out = tmp_path / "run"
     for name in ("best", "last"):
@@ -93,7 +93,7 @@ def test_every_dialogue_is_learnt_from_once_an_epoch(
     dialogues = [(characters[: 1 + k % 13], characters[k % 11 :][: 1 + k % 5]) for k in range(60)]
     run = trainer(dialogues=dialogues, epochs=4, row_length=24)
     run.run()
-    ends = [0, *run.epoch_ends]
+    ends = [0, *run.shares.epoch_ends]
     assert len({end - begin for begin, end in itertools.pairwise(ends)}) > 1
     expected = Counter(tuple(encoder.encode(texts)) for texts in dialogues)
     for begin, end in itertools.pairwise(ends):
@@ -115,7 +115,7 @@ def test_validation_comes_when_asked_and_at_the_end(
     trainer: MakeTrainer, tmp_path: Path, seen: list[list[Batch]], every: int, steps: list[int]
 ) -> None:
     run = trainer(epochs=3, batch_rows=2, validate_every=every)
-    assert run.epoch_ends == [3, 6, 9]
+    assert run.shares.epoch_ends == [3, 6, 9]
     run.run()
     assert len(seen) == 9
     records = history(tmp_path / "run")
@@ -149,7 +149,7 @@ def test_a_run_without_progress_stops_early(
 ) -> None:
     run = trainer(epochs=6, patience=patience)
     outcome = scripted(run, *losses)
-    length = run.epoch_ends[0]
+    length = run.shares.epoch_ends[0]
     assert (outcome.best_step, outcome.num_steps) == (best_epoch * length, epochs * length)
     assert (outcome.first_loss, outcome.best_loss) == (losses[0], min(losses))
     for name, epoch in (("best", best_epoch), ("last", epochs)):

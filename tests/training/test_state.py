@@ -149,3 +149,11 @@ def test_what_steers_the_steps_to_come_may_change_and_is_told(
     changed = SETTINGS | {"epochs": 5, "learning_rate": 0.01}
     assert load_state(folder, optimizer(config), changed) == PROGRESS
     assert capsys.readouterr().out == "epochs 由 3 改成 5\nlearning_rate 由 0.1 改成 0.01\n"
+
+
+def test_a_run_older_than_a_setting_goes_on_without_a_word(
+    folder: Path, config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_state(folder, optimizer(config), {**SETTINGS, "sharding": "none", "peak_tflops": 0.0})
+    assert capsys.readouterr().out == ""
+    load_state(folder, optimizer(config), {**SETTINGS, "sharding": "fsdp"})
