@@ -118,7 +118,8 @@ export class BotMessage {
   finish(text, ...foot) {
     this.#text.data = text;
     this.#bubble.hidden = text === "";
-    this.#foot.replaceChildren(...foot);
+    const isWhole = this.root.dataset.state === "whole";
+    if (!isWhole) this.#foot.replaceChildren(...foot); // Otherwise they stand there already.
     this.#state = "whole";
   }
 

@@ -73,8 +73,9 @@ export class Chat {
 
   /** @param {string} text */
   send(text) {
-    if (this.#isOpen) this.#talk.send(text);
-    else this.#composer.restore(text);
+    if (this.#isOpen) return this.#talk.send(text);
+    this.#composer.restore(text);
+    this.#composer.tell(t("小闲还没醒，醒了就能发。"));
   }
 
   stop() {
@@ -119,8 +120,11 @@ export class Chat {
 
   #showState() {
     const busy = this.#talk.isBusy;
-    this.#composer.limit = this.#presence.limit;
-    this.#view.status = busy ? "talking" : this.#presence.state;
+    const { limit, state } = this.#presence;
+    // It is there once it knows what was said before, too.
+    const present = state === "ready" && !this.#isRestored ? "waking" : state;
+    this.#composer.limit = limit;
+    this.#view.status = busy ? "talking" : present;
     this.#composer.state = busy ? "busy" : this.#isOpen ? "ready" : "waking";
   }
 }

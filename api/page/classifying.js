@@ -16,8 +16,8 @@ export class Classifying {
 
   constructor(announce) {
     this.#announce = announce;
-    const note = t("百分数是模型的把握，不是定论。");
-    const words = { send: t("分类"), stop: t("分类"), note, waking: t("正在看上一句。") };
+    const note = "百分数是模型的把握，不是定论。";
+    const words = { send: "分类", stop: "分类", note, waking: "正在看上一句。" };
     this.#composer = new Composer(byId("panel-classify"), sample, words, {
       send: (text) => this.#classify(text),
       refuse: announce,
@@ -29,10 +29,9 @@ export class Classifying {
     const head = await loadedHead().catch((problem) => problem);
     if (head.retryAfter) return sleep(head.retryAfter * 1000).then(() => this.start(onHead));
     if (head instanceof Problem) return;
-    const { model, labels } = head;
-    const named = labels.slice(0, MOST_SHOWN).join(t("、")) + (labels[MOST_SHOWN] ? t("等") : "");
-    const values = { model, count: labels.length, named };
-    byId("head").textContent = t("装着的是 {model}，会分 {count} 类：{named}。", values);
+    const show = () => showHead(head);
+    window.addEventListener("languagechange", show);
+    show();
     this.#composer.state = "ready";
     onHead();
   }
@@ -61,8 +60,15 @@ export class Classifying {
       bars.append(element("dt", "", label), bar);
     }
     const verdict = element("li", "");
+    verdict.lang = "zh-CN";
     verdict.append(element("p", "quote", text), bars);
     byId("verdicts").prepend(verdict);
     this.#announce(`${shares[0][0]}，${percent(shares[0][1])}`);
   }
+}
+
+function showHead({ model, labels }) {
+  const named = labels.slice(0, MOST_SHOWN).join(t("、")) + (labels[MOST_SHOWN] ? t("等") : "");
+  const values = { model, count: labels.length, named };
+  byId("head").textContent = t("装着的是 {model}，会分 {count} 类：{named}。", values);
 }

@@ -3,7 +3,6 @@
 import { t } from "./language.js";
 
 const AFTER_COMPOSITION_MS = 60;
-const DOUBLE_CLICK_MS = 500;
 const COUNT_FROM = 0.8;
 
 /** Characters as the service counts them: code points, not UTF-16 units. */
@@ -12,7 +11,8 @@ export function lengthOf(text) {
 }
 
 /**
- * On the button, beneath it, and why nothing can be sent yet; `blank`: an empty box may be sent.
+ * On the button, beneath it, and why nothing can be sent yet, all as the table of the language has
+ * them; `blank`: an empty box may be sent.
  * @typedef {{send, stop, note, waking: string, blank: boolean}} Words
  */
 
@@ -25,7 +25,6 @@ export class Composer {
   #told = { note: "", alarming: false };
   #touch = matchMedia("(pointer: coarse)");
   #composedAt = -Infinity;
-  #sentAt = -Infinity;
   #limit = Infinity;
   #rewriting;
   /** What was in the box before an earlier message came into it. */
@@ -133,9 +132,8 @@ export class Composer {
   }
 
   #onClick(event) {
-    if (this.#state !== "busy") return this.#submit();
-    const double = event.detail > 1 && event.timeStamp - this.#sentAt < DOUBLE_CLICK_MS;
-    if (!double) this.#on.stop();
+    if (this.#state !== "busy") this.#submit();
+    else if (event.detail < 2) this.#on.stop(); // A double click sends, and does no more.
   }
 
   #submit() {
@@ -146,7 +144,6 @@ export class Composer {
       this.#note.textContent = refusal;
       return this.#on.refuse(refusal);
     }
-    this.#sentAt = performance.now();
     this.#input.value = this.#aside;
     this.#aside = "";
     this.#onCancel = null;
@@ -158,7 +155,7 @@ export class Composer {
   #refusal(text) {
     const over = lengthOf(text) - this.#limit;
     if (over > 0) return t("太长了，超出 {over} 个字，删短一点再发。", { over });
-    return this.#state === "waking" ? this.#words.waking : "";
+    return this.#state === "waking" ? t(this.#words.waking) : "";
   }
 
   #refresh() {
@@ -180,7 +177,7 @@ export class Composer {
     this.#note.classList.toggle("alarming", over || this.#told.alarming);
     if (over) this.#note.textContent = this.#refusal(text);
     else if (near) this.#note.textContent = t("还能写 {left} 个字", { left });
-    else this.#note.textContent = this.#told.note || this.#words.note;
+    else this.#note.textContent = t(this.#told.note || this.#words.note);
   }
 
   #showButton(text) {
@@ -189,7 +186,7 @@ export class Composer {
     const empty = text === "" && !this.#words.blank;
     this.#button.disabled = !busy && (empty || this.#state === "waking");
     this.#button.setAttribute("aria-disabled", String(!busy && lengthOf(text) > this.#limit));
-    this.#button.querySelector("span").textContent = this.#words[busy ? "stop" : "send"];
+    this.#button.querySelector("span").textContent = t(this.#words[busy ? "stop" : "send"]);
     this.#button.querySelector("use").setAttribute("href", busy ? "#symbol-stop" : "#symbol-send");
   }
 }

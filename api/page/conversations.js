@@ -1,9 +1,9 @@
 /** The side list: this browser's conversations, found, renamed, taken out, brought in, deleted. */
 
-import { byId, element, iconButton, remark, waysRow } from "./bubble.js";
+import { byId, element, remark, waysRow } from "./bubble.js";
+import { Entry } from "./entry.js";
 import { t } from "./language.js";
 import { session } from "./memory.js";
-import { momentText } from "./moment.js";
 import {
   Problem, deleteSession, exportSession, importSession, renameSession, sessionsWith,
 } from "./service.js";
@@ -17,6 +17,9 @@ export class Conversations {
   #search = byId("search");
   #menu = byId("conversation-menu");
   #news = byId("conversation-news");
+  /** What stands in the list. @type {Entry[]} */
+  #entries = [];
+  #earlier = element("li", "");
   #typing = 0;
   /** Numbers what is asked for, so that a late answer does not show above a newer one. */
   #asked = 0;
@@ -29,7 +32,7 @@ export class Conversations {
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => this.#add(null), TYPING_MS);
     });
-    this.#nav.addEventListener("toggle", ({ newState }) => newState === "open" && this.#add(null));
+    this.#nav.addEventListener("toggle", ({ newState }) => newState === "open" && this.refresh());
     // Wide enough for the list to stand beside the conversation: it is no drawer any more.
     matchMedia("(min-width: 64rem)").addEventListener("change", () => this.close());
     byId("import").addEventListener("click", () => byId("import-file").click());
@@ -41,18 +44,14 @@ export class Conversations {
     if (this.#nav.matches(":popover-open")) this.#nav.hidePopover();
   }
 
-  /** Ask for the list again, unless the reader is about to change something in it. */
+  /** Ask for the list again; where the reader is about to change something stays as it is. */
   refresh() {
-    if (!this.#list.querySelector("form, .alarming")) this.#add(null);
+    this.#add(null);
   }
 
   /** Mark the conversation that is open. */
   mark() {
-    for (const link of this.#list.querySelectorAll("a")) {
-      const open = link.hash === `#/c/${session.get()}`;
-      if (open) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
+    for (const entry of this.#entries) entry.mark(session.get());
   }
 
   async #add(cursor) {
@@ -61,10 +60,8 @@ export class Conversations {
     try {
       const { sessions, next_cursor } = await sessionsWith(words, cursor);
       if (asked !== this.#asked) return;
-      const items = sessions.map((one) => this.#item(one));
-      if (!cursor) this.#list.replaceChildren();
-      this.#list.querySelector(".earlier")?.remove();
-      this.#list.append(...items, ...this.#earlier(next_cursor));
+      const entries = sessions.map((one) => this.#entryOf(one));
+      this.#show(cursor ? [...this.#entries, ...entries] : entries, next_cursor);
       this.#news.replaceChildren(...this.#nothing(words));
       if (words && !cursor) this.#on.announce(this.#news.textContent || t("找到了。"));
       this.mark();
@@ -73,15 +70,28 @@ export class Conversations {
     }
   }
 
-  #earlier(cursor) {
-    if (!cursor) return [];
-    const item = element("li", "earlier");
-    item.append(waysRow([{ label: t("更早的"), act: () => this.#add(cursor) }]));
-    return [item];
+  #entryOf(stored) {
+    const known = this.#entries.find((entry) => entry.stored.session_id === stored.session_id);
+    const entry = known ?? new Entry({ open: () => this.close(), more: this.#openMenu });
+    entry.show(stored);
+    return entry;
+  }
+
+  /** Only what has another place than before is moved. */
+  #show(entries, cursor) {
+    this.#entries = entries;
+    this.#earlier.replaceChildren();
+    if (cursor) this.#earlier.append(waysRow([{ label: t("更早的"), act: () => this.#add(cursor) }]));
+    const wanted = [...entries.map(({ root }) => root), ...(cursor ? [this.#earlier] : [])];
+    for (const [place, item] of wanted.entries()) {
+      const there = this.#list.children[place];
+      if (there !== item) this.#list.insertBefore(item, there ?? null);
+    }
+    while (this.#list.children.length > wanted.length) this.#list.lastElementChild.remove();
   }
 
   #nothing(words) {
-    if (this.#list.children.length > 0) return [];
+    if (this.#entries.length > 0) return [];
     return [remark(words ? t("没有找到。") : t("聊过的会留在这里。"))];
   }
 
@@ -91,26 +101,13 @@ export class Conversations {
     this.#on.announce(detail);
   }
 
-  #item(conversation) {
-    const { session_id: id, title, updated_at, num_turns: count } = conversation;
-    const item = element("li", "");
-    const link = element("a", "", title);
-    const moment = momentText(new Date(updated_at));
-    link.href = `#/c/${id}`;
-    link.append(element("small", "", t("{moment} · {count} 轮", { moment, count })));
-    link.addEventListener("click", () => this.close());
-    const label = t("“{title}”还能怎样", { title });
-    const more = iconButton("more", label, () => this.#openMenu(more, item, conversation));
-    item.append(link, more);
-    return item;
-  }
-
-  #openMenu(button, item, { session_id: id, title }) {
+  #openMenu = (entry, button) => {
+    const { session_id: id, title } = entry.stored;
     const ways = waysRow([
-      { label: t("改名"), act: () => this.#rename(item, id, title) },
+      { label: t("改名"), act: () => this.#rename(entry) },
       { label: t("导出 TXT"), act: () => this.#export(id, title, "txt") },
       { label: t("导出 JSON"), act: () => this.#export(id, title, "json") },
-      { label: t("删除"), act: () => this.#confirmDelete(item, id) },
+      { label: t("删除"), act: () => this.#confirmDelete(entry) },
     ]);
     ways.addEventListener("click", () => this.#menu.hidePopover());
     this.#menu.replaceChildren(ways);
@@ -119,9 +116,10 @@ export class Conversations {
     this.#menu.style.setProperty("--right", `${right}px`);
     this.#menu.showPopover();
     ways.firstElementChild.focus();
-  }
+  };
 
-  #rename(item, id, title) {
+  #rename(entry) {
+    const { session_id: id, title } = entry.stored;
     const form = element("form", "rename");
     const input = Object.assign(element("input", ""), { value: title, maxLength: MAX_TITLE_CHARS });
     input.setAttribute("aria-label", t("新的标题"));
@@ -130,29 +128,37 @@ export class Conversations {
       event.preventDefault();
       const named = input.value.trim();
       if (named && named !== title && !(await this.#try(renameSession(id, named)))) return;
-      this.#add(null);
+      this.#end(entry);
     });
     input.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.isComposing) return;
       event.preventDefault(); // It would close the drawer too.
-      this.#add(null);
+      this.#end(entry);
     });
-    item.replaceChildren(form);
+    entry.replace(form);
     input.select();
   }
 
-  #confirmDelete(item, id) {
+  #confirmDelete(entry) {
+    const { session_id: id, title } = entry.stored;
     const act = async () => {
       if (!(await this.#try(deleteSession(id)))) return;
       this.#on.deleted(id);
-      this.#add(null);
+      this.refresh();
     };
     const ways = waysRow([
       { label: t("删掉"), act },
-      { label: t("不删了"), act: () => this.#add(null) },
+      { label: t("不删了"), act: () => this.#end(entry) },
     ]);
-    item.replaceChildren(remark(t("删了就找不回来了。"), true), ways);
+    entry.replace(remark(t("“{title}”删了就找不回来了。", { title }), true), ways);
     ways.lastElementChild.focus();
+  }
+
+  /** Renamed, or left as it was. */
+  #end(entry) {
+    entry.restore();
+    entry.focus();
+    this.refresh();
   }
 
   async #export(id, title, format) {
@@ -172,7 +178,7 @@ export class Conversations {
     if (!conversation) return this.#tell(new Problem(t("这不是导出的 JSON 文件。")));
     const imported = await this.#try(importSession(conversation));
     if (imported) location.hash = `#/c/${imported.session_id}`;
-    if (imported) this.#add(null);
+    if (imported) this.refresh();
   }
 
   /** The answer, or null when it failed, which is told. */

@@ -23,6 +23,12 @@ export class Exchange {
   turn = 0;
   #on;
   #rating = null;
+  #remark = remark("");
+  #acts = element("div", "acts");
+  #place = element("span", "place");
+  #copy = iconButton("copy", t("复制"), () => this.#copyReply());
+  #former = iconButton("former", t("上一个回答"), () => this.#turnTo(this.shown - 1));
+  #next = iconButton("next", t("下一个回答"), () => this.#turnTo(this.shown + 1));
 
   /** @param {string} text @param {Acts} on */
   constructor(text, on) {
@@ -30,6 +36,8 @@ export class Exchange {
     this.#on = on;
     this.user = userMessage(text, () => on.edit(this));
     this.bot = new BotMessage();
+    const again = iconButton("again", t("换一个回答"), () => on.again(this));
+    this.#acts.append(this.#copy, again, this.#former, this.#place, this.#next);
   }
 
   /** @returns {Reply} */
@@ -56,14 +64,19 @@ export class Exchange {
     this.turn = turn;
     this.replies = [reply];
     this.#rating = new Rating({ session_id: sessionId, turn }, rating);
+    this.#acts.append(this.#rating.thumbs);
     this.show(0);
   }
 
-  /** @param {number} place among the replies */
+  /** In place: who turns the pages keeps the button beneath the finger. @param {number} place */
   show(place) {
     this.shown = place;
-    const more = this.isStored ? [this.#rating.more] : [];
-    this.bot.finish(this.reply.text, ...this.#remarks(), this.#acts(), ...more);
+    this.#showRemark();
+    this.#showPager();
+    this.#copy.classList.remove("done");
+    this.#copy.ariaLabel = t("复制");
+    this.#rating.thumbs.hidden = this.#rating.more.hidden = !this.isStored;
+    this.bot.finish(this.reply.text, this.#remark, this.#acts, this.#rating.more);
   }
 
   /** What a screen reader is told of the reply. */
@@ -71,38 +84,28 @@ export class Exchange {
     return this.reply.text || t("小闲想了想，没说出话来。");
   }
 
-  #remarks() {
+  #showRemark() {
     const { text, reason } = this.reply;
-    if (!text) return [remark(this.spoken)];
-    return reason in REMARKS ? [remark(t(REMARKS[reason]))] : [];
+    this.#remark.textContent = text ? t(REMARKS[reason] ?? "") : this.spoken;
+    this.#remark.hidden = this.#remark.textContent === "";
   }
 
-  #acts() {
-    const acts = element("div", "acts");
-    const again = iconButton("again", t("换一个回答"), () => this.#on.again(this));
-    const copy = iconButton("copy", t("复制"), () => this.#copy(copy));
-    acts.append(copy, again, ...this.#pager());
-    if (this.isStored) acts.append(this.#rating.thumbs);
-    return acts;
+  #showPager() {
+    const last = this.replies.length - 1;
+    this.#former.hidden = this.#place.hidden = this.#next.hidden = last === 0;
+    this.#former.disabled = this.shown === 0;
+    this.#next.disabled = this.shown === last;
+    this.#place.textContent = `${this.shown + 1}/${last + 1}`;
   }
 
-  #pager() {
-    if (this.replies.length < 2) return [];
-    const turnTo = (place) => () => {
-      this.show(place);
-      this.#on.choose(this);
-    };
-    const former = iconButton("former", t("上一个回答"), turnTo(this.shown - 1));
-    const next = iconButton("next", t("下一个回答"), turnTo(this.shown + 1));
-    former.disabled = this.shown === 0;
-    next.disabled = this.shown === this.replies.length - 1;
-    const place = element("span", "place", `${this.shown + 1}/${this.replies.length}`);
-    return [former, place, next];
+  #turnTo(place) {
+    this.show(place);
+    this.#on.choose(this);
   }
 
-  async #copy(button) {
+  async #copyReply() {
     await copyText(this.reply.text, this.bot.root.querySelector(".text"));
-    button.classList.add("done");
-    button.setAttribute("aria-label", t("复制好了"));
+    this.#copy.classList.add("done");
+    this.#copy.ariaLabel = t("复制好了");
   }
 }

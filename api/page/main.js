@@ -6,7 +6,7 @@ import { Chat } from "./chat.js";
 import { Classifying } from "./classifying.js";
 import { Composer } from "./composer.js";
 import { Conversations } from "./conversations.js";
-import { offerOther, t, translateDocument } from "./language.js";
+import { offerOther, recallLanguage, t } from "./language.js";
 import { draft, session } from "./memory.js";
 import { Presence } from "./presence.js";
 import { Settings } from "./settings.js";
@@ -15,8 +15,7 @@ import { View } from "./view.js";
 import { fitKeyboard } from "./viewport.js";
 import { Writing } from "./writing.js";
 
-translateDocument();
-offerOther(byId("language"));
+await recallLanguage();
 
 const tabs = new Tabs();
 const view = new View({
@@ -25,10 +24,10 @@ const view = new View({
 });
 const announce = (text) => view.announce(text);
 const words = {
-  send: t("发送"),
-  stop: t("停止"),
-  note: t("小闲是个程序，难免说错话，别太当真。"),
-  waking: t("小闲还没醒，醒了就能发。"),
+  send: "发送",
+  stop: "停下",
+  note: "小闲是个程序，难免说错话，别太当真。",
+  waking: "小闲还没醒，醒了就能发。",
 };
 const composer = new Composer(byId("panel-chat"), draft, words, {
   send: (text) => chat.send(text),
@@ -39,11 +38,15 @@ const conversations = new Conversations({
   announce,
   deleted: (id) => id === session.get() && chat.renew(),
 });
-const chat = new Chat(view, composer, new Presence(), {
+const presence = new Presence();
+const chat = new Chat(view, composer, presence, {
   stored: () => conversations.refresh(),
   opened: () => conversations.mark(),
 });
 
+offerOther(byId("language"), () => {
+  composer.tell(t("换不了语言：连不上小闲，看看网络再试。"), true);
+});
 window.addEventListener("hashchange", () => {
   const id = conversationInAddress();
   if (id) chat.open(id);
@@ -56,6 +59,6 @@ document.addEventListener("visibilitychange", () => {
 fitKeyboard();
 chat.start(conversationInAddress() ?? session.get());
 conversations.refresh();
-new Settings(() => conversations.refresh());
+new Settings(presence, () => conversations.refresh());
 new Writing(announce);
 new Classifying(announce).start(() => tabs.reveal("tab-classify"));

@@ -1,9 +1,26 @@
 /** When something was said, as short as it can be understood. */
 
+import { element } from "./bubble.js";
 import { language } from "./language.js";
 
-/** @param {Date} date @param {Date} [now] */
-export function momentText(date, now = new Date()) {
+window.addEventListener("languagechange", () => {
+  for (const node of document.querySelectorAll("time")) showMoment(node, new Date(node.dateTime));
+});
+
+/** @param {Date} date @returns {HTMLTimeElement} which follows the reader's language */
+export function momentElement(date) {
+  const node = element("time", "");
+  showMoment(node, date);
+  return node;
+}
+
+/** Let an element tell another moment. @param {HTMLTimeElement} node @param {Date} date */
+export function showMoment(node, date) {
+  node.dateTime = date.toISOString();
+  node.textContent = momentText(date, new Date());
+}
+
+function momentText(date, now) {
   if (language === "en") return englishMoment(date, now);
   const clock = `${date.getHours()}:${String(date.getMinutes()).padStart(2, "0")}`;
   const midnight = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate());

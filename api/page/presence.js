@@ -10,6 +10,8 @@ export class Presence {
   state = "waking";
   /** The longest message that the service takes, in characters. */
   limit = Infinity;
+  /** How the model samples where nobody chooses: `{temperature, top_k, …}`; null: not known yet. */
+  defaults = null;
   /** Hears when the state changed, or was asked for again. */
   onChange = () => {};
   #asking = null;
@@ -25,7 +27,9 @@ export class Presence {
   async #ask() {
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
       try {
-        this.limit = (await readiness()).max_message_chars;
+        const { max_message_chars, defaults } = await readiness();
+        this.limit = max_message_chars;
+        this.defaults = defaults;
         return this.#become("ready");
       } catch ({ status }) {
         this.#become(status === 0 ? "offline" : "waking");

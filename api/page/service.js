@@ -63,7 +63,10 @@ export function post(path, body, signal) {
   return send("POST", path, body, signal);
 }
 
-/** @returns {Promise<{status: string, model: string, max_message_chars: number}>} */
+/**
+ * @returns {Promise<{status: string, model: string, max_message_chars: number,
+ *   defaults: Object<string, number>}>}
+ */
 export const readiness = () => get("readyz", AbortSignal.timeout(READY_TIMEOUT_MS));
 
 /** End a reply under way. @param {string} id */

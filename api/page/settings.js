@@ -6,26 +6,25 @@ import { apiKey, sampling } from "./memory.js";
 
 const SEED_DIGITS = 15; // exact as a number of JavaScript
 
-/** `middle` is where a slider stands that nobody has moved. */
 const SLIDERS = [
   {
-    name: "temperature", label: "温度", min: 0, max: 2, step: 0.05, middle: 0.7,
+    name: "temperature", label: "温度", min: 0, max: 2, step: 0.05,
     hint: "越高越活泼，也越容易跑题；0 就总说最稳妥的那句。",
   },
   {
-    name: "top_k", label: "Top-k", min: 0, max: 200, step: 5, middle: 0,
+    name: "top_k", label: "Top-k", min: 0, max: 200, step: 5,
     hint: "每个词只从最可能的几个里挑；越小越保守，0 是不限。",
   },
   {
-    name: "top_p", label: "Top-p", min: 0.05, max: 1, step: 0.05, middle: 0.9,
+    name: "top_p", label: "Top-p", min: 0.05, max: 1, step: 0.05,
     hint: "只从加起来占到这么多可能的词里挑；越小越保守，1 是不限。",
   },
   {
-    name: "repetition_penalty", label: "重复惩罚", min: 0.8, max: 2, step: 0.05, middle: 1.1,
+    name: "repetition_penalty", label: "重复惩罚", min: 0.8, max: 2, step: 0.05,
     hint: "越高越不爱重复说过的词；1 是不管，太高会不通顺。",
   },
   {
-    name: "candidates", label: "先拟几句", min: 1, max: 16, step: 1, middle: 8,
+    name: "candidates", label: "先拟几句", min: 1, max: 16, step: 1,
     hint: "拟好几句再挑最好的说；多了更切题，也更慢。1 就想到哪说到哪。",
   },
 ];
@@ -33,12 +32,21 @@ const SLIDERS = [
 export class Settings {
   #dialog = byId("settings");
   #seed = byId("chat-seed");
+  #presence;
   /** Shows each slider as it is chosen. @type {(() => void)[]} */
   #shows = [];
 
-  /** @param {() => void} onKey hears when there is another key */
-  constructor(onKey) {
-    byId("open-settings").addEventListener("click", () => this.#dialog.showModal());
+  /**
+   * @param {import("./presence.js").Presence} presence knows what the model does by default
+   * @param {() => void} onKey hears when there is another key
+   */
+  constructor(presence, onKey) {
+    this.#presence = presence;
+    byId("open-settings").addEventListener("click", () => {
+      this.#show();
+      this.#dialog.showModal();
+    });
+    window.addEventListener("languagechange", () => this.#show());
     byId("reset").addEventListener("click", () => this.#reset());
     // A click beside the dialog lands on the dialog itself, whose form fills it.
     this.#dialog.addEventListener("click", (event) => {
@@ -52,15 +60,16 @@ export class Settings {
     });
     byId("sliders").append(...SLIDERS.map((slider) => this.#row(slider)));
     this.#show();
+    presence.wake().then(() => this.#show());
   }
 
-  #row({ name, label, hint, middle, ...range }) {
+  #row({ name, label, hint, ...range }) {
     const row = element("div", "setting");
     const title = element("label", "", t(label));
     const input = Object.assign(element("input", ""), { type: "range", id: `set-${name}`, ...range });
     const value = element("output", "");
     const words = element("p", "hint", t(hint));
-    const undo = iconButton("undo", t("{label}用默认的", { label: t(label) }), () => set(undefined));
+    const undo = iconButton("undo", "", () => set(undefined));
     const set = (number) => {
       choose(name, number);
       this.#show();
@@ -70,9 +79,12 @@ export class Settings {
     input.setAttribute("aria-describedby", words.id);
     input.addEventListener("input", () => set(input.valueAsNumber));
     this.#shows.push(() => {
-      const chosen = (sampling.get() ?? {})[name];
-      input.value = chosen ?? middle;
-      value.textContent = chosen ?? t("默认");
+      const chosen = sampling.get()?.[name];
+      const standard = this.#presence.defaults?.[name];
+      const untouched = standard === undefined ? t("默认") : t("默认 {standard}", { standard });
+      input.value = chosen ?? standard ?? ""; // "" is the middle
+      value.textContent = chosen ?? untouched;
+      undo.title = undo.ariaLabel = t("{label}用默认的", { label: t(label) });
       input.setAttribute("aria-valuetext", value.textContent);
       undo.hidden = chosen === undefined;
     });

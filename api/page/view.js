@@ -3,12 +3,12 @@
 import { byId, element, waysRow } from "./bubble.js";
 import { Follower } from "./follower.js";
 import { t } from "./language.js";
-import { momentText } from "./moment.js";
+import { momentElement } from "./moment.js";
 
 const QUIET_MS = 10 * 60 * 1000;
 const STATUS = {
   waking: "正在醒来…",
-  offline: "连不上，正在重试…",
+  offline: "连不上，在重连…",
   ready: "在呢",
   talking: "正在说…",
 };
@@ -21,7 +21,6 @@ export class View {
   #forgotten = element("div", "divider forgotten");
 
   constructor(on) {
-    this.#forgotten.append(element("p", "", t("再往上的话，它已经不记得了")));
     byId("renew").addEventListener("click", on.onRenew);
     for (const button of this.#welcome.querySelectorAll("button")) {
       button.addEventListener("click", () => on.onStarter(button.textContent.trim()));
@@ -70,13 +69,19 @@ export class View {
     const all = t("这段对话的 {turns} 轮它都记得。", { turns });
     const some = t("它还记得最近 {turns} 轮，更早的 {dropped} 轮放不下了。", { turns, dropped });
     byId("memory").textContent = dropped > 0 ? some : all;
+    this.#forgotten.replaceChildren(element("p", "", t("再往上的话，它已经不记得了")));
     if (dropped > 0) first?.before(this.#forgotten);
   }
 
-  /** A line of the page itself. @param {string} text @param {import("./bubble.js").Way[]} [ways] */
-  addDivider(text, ways = []) {
+  /**
+   * A line of the page itself.
+   * @param {string | Node} content @param {import("./bubble.js").Way[]} [ways]
+   */
+  addDivider(content, ways = []) {
     const line = element("div", "divider");
-    line.append(element("p", "", text));
+    const words = element("p", "");
+    words.append(content);
+    line.append(words);
     if (ways.length > 0) line.append(waysRow(ways));
     return this.#add(line);
   }
@@ -95,7 +100,7 @@ export class View {
   #addMoment(date) {
     const time = date.getTime();
     if (!Number.isFinite(time)) return;
-    if (time - this.#lastMoment > QUIET_MS) this.addDivider(momentText(date));
+    if (time - this.#lastMoment > QUIET_MS) this.addDivider(momentElement(date));
     this.#lastMoment = time;
   }
 }

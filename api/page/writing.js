@@ -31,8 +31,8 @@ export class Writing {
 
   constructor(announce) {
     this.#announce = announce;
-    const note = t("它只会照着样子往下写，读着像，别当真。");
-    const words = { stop: t("停下"), note, waking: t("还得等一等。"), blank: true };
+    const note = "它只会照着样子往下写，读着像，别当真。";
+    const words = { send: "续写", stop: "停下", note, waking: "还得等一等。", blank: true };
     this.#composer = new Composer(byId("panel-write"), opening, words, {
       send: (text) => this.#goOn(text),
       stop: () => this.#running.abort(),
@@ -185,9 +185,10 @@ export class Writing {
     const tally = "共 {count} 字，青色是你写的。种子 {seed}：沿用它，会写出同样的字。";
     byId("tally").textContent = t(tally, { count: lengthOf(textOf(pieces)), seed });
     byId("retrieve").hidden = busy || former.length === 0;
-    byId(pieces.length > 0 ? "ways" : "blank").prepend(byId("retrieve"));
+    const place = byId(pieces.length > 0 ? "ways" : "blank");
+    if (byId("retrieve").parentElement !== place) place.prepend(byId("retrieve"));
     byId("opening").placeholder = pieces.length > 0 ? t("添一句，或直接接着写…") : t("写一句开头…");
-    this.#composer.say({ send: pieces.length > 0 ? t("接着写") : t("续写") });
+    this.#composer.say({ send: pieces.length > 0 ? "接着写" : "续写" });
     this.#composer.state = busy ? "busy" : this.#patience > 0 ? "waking" : "ready";
     this.#keep();
   }

@@ -1,10 +1,13 @@
 """A real Chromium, and the services that its page talks to."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,15 +21,13 @@ from chatbot.errors import InvalidPrompt
 from chatbot.writing import WritingParams
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+_NEEDLESS = ("gpu", "background-networking", "component-update", "sync")
+_QUIET = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in _NEEDLESS)]
+_BAD = re.compile("Content Security Policy|Uncaught")
 _PATIENCE_MS = 20_000
+# One place to write at; a reply ends only when it is told to, or its service ends.
+_SETTINGS: dict[str, Any] = {"max_writings": 1, "resume_seconds": 300, "drain_seconds": 0}
+_SETTINGS["head"] = Path("no-head")
 _PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
@@ -47,7 +48,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-# Depends on `serve_live` so that browsers leave before the services end.
+# Depends on `serve_live` so that browsers leave before a test's own services end.
 @pytest.fixture
 def open_page(browser: Browser, serve_live: Any) -> Iterator[Callable[..., Page]]:
     """Open an address in a browser profile of its own; a script error fails the test."""
@@ -61,7 +62,7 @@ def open_page(browser: Browser, serve_live: Any) -> Iterator[Callable[..., Page]
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: errors.append(line.text) if _is_bad(line.text) else None)
+        page.on("console", lambda line: errors.extend(_BAD.findall(line.text) and [line.text]))
         page.goto(url)
         page.wait_for_selector("#status[data-state=ready]")
         return page
@@ -72,14 +73,85 @@ def open_page(browser: Browser, serve_live: Any) -> Iterator[Callable[..., Page]
     assert errors == []
 
 
-def _is_bad(console_line: str) -> bool:
-    return "Content Security Policy" in console_line or "Uncaught" in console_line
+@dataclass(frozen=True)
+class Actors:
+    """Who acts in the services that the tests of a module share."""
+
+    bot: Any
+    novelist: "ScriptedNovelist"
+    head: "ScriptedHead"
+
+
+@pytest.fixture(scope="module")
+def actors(scripted_bot: Callable[[], Any]) -> Actors:
+    """All three; each test has them as new."""
+    return Actors(scripted_bot(), ScriptedNovelist(), ScriptedHead())
+
+
+@pytest.fixture(scope="module")
+def stage(
+    serve_on_a_port: Callable[..., Any],
+    actors: Actors,
+    tiny_checkpoint: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[bool], str]]:
+    """The address of a service with a head, or without, started when it is first asked for."""
+    folder = tmp_path_factory.mktemp("stage")
+    with ExitStack() as stack:
+
+        @cache
+        def start(with_head: bool) -> str:
+            data = folder / f"data-{with_head}"
+            settings = Settings(checkpoint=tiny_checkpoint, data_dir=data, **_SETTINGS)
+            with pytest.MonkeyPatch.context() as casting:
+                casting.setattr("api.desk.Novelist.from_folder", lambda _: actors.novelist)
+                if with_head:
+                    casting.setattr("api.labeller.load_classifier", lambda _: actors.head)
+                live = stack.enter_context(serve_on_a_port(settings, lambda _: actors.bot))
+                until_free(live.url)
+                until(lambda: "Retry-After" not in httpx.get(f"{live.url}/classify").headers)
+            return str(live.url)
+
+        yield start
 
 
 @pytest.fixture
-def url(serve_live: Callable[..., Any], bot: Any) -> str:
-    """The real service on a real port, answering with the scripted `bot`."""
-    return str(serve_live(lambda _: bot).url)
+def url(stage: Callable[[bool], str], bot: Any) -> str:
+    """A service without a head, answering with the scripted `bot`."""
+    del bot
+    return stage(False)
+
+
+@pytest.fixture
+def headed_url(stage: Callable[[bool], str], bot: Any, head: "ScriptedHead") -> str:
+    """A service with the scripted `head`, too."""
+    del bot, head
+    return stage(True)
+
+
+@pytest.fixture
+def bot(actors: Actors) -> Any:
+    """Who answers, as new in each test."""
+    return as_new(actors.bot)
+
+
+def as_new(actor: Any) -> Any:
+    """The actor as it was made; what one test left running is none of the next one's business."""
+    actor.__init__()
+    return actor
+
+
+def until_free(url: str) -> None:
+    """Wait until the service's novelist is loaded, and nobody is writing."""
+    until(lambda: httpx.post(f"{url}/write", json={"prompt": "x"}).status_code == 422)
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that the service does in its own time."""
+    end = time.monotonic() + 3 * _PATIENCE_MS / 1000
+    while not is_so():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -125,9 +197,15 @@ class Visit:
 
 
 @pytest.fixture
-def visit(open_page: Callable[..., Page], url: str) -> Visit:
+def visit_at(open_page: Callable[..., Page]) -> Callable[[str], Visit]:
+    """Begin a visit to the page of a service."""
+    return lambda url: Visit(open_page(url), url)
+
+
+@pytest.fixture
+def visit(visit_at: Callable[[str], Visit], url: str) -> Visit:
     """A visit to the page of the service that has the scripted `bot`."""
-    return Visit(open_page(url), url)
+    return visit_at(url)
 
 
 @pytest.fixture
@@ -137,11 +215,9 @@ def model_url(serve_live: Callable[..., Any]) -> str:
 
 
 @pytest.fixture
-def settings(settings: Settings, tmp_path: Path, tiny_novelist: Path) -> Settings:
-    """One place to write at, a tiny novelist, no head; a reply ends only when it is told to."""
-    changes: dict[str, Any] = {"novelist": tiny_novelist, "max_writings": 1}
-    changes |= {"head": tmp_path / "no-head", "resume_seconds": 300}
-    return settings.model_copy(update=changes)
+def settings(settings: Settings, tiny_novelist: Path) -> Settings:
+    """For services of a test's own: as on the stage, with a tiny novelist."""
+    return settings.model_copy(update={**_SETTINGS, "novelist": tiny_novelist})
 
 
 @dataclass
@@ -172,21 +248,31 @@ class ScriptedNovelist:
 
 
 @pytest.fixture
-def novelist(monkeypatch: pytest.MonkeyPatch) -> ScriptedNovelist:
-    """The novelist of services that start after it; ask for it before `desk`."""
-    scripted = ScriptedNovelist()
-    monkeypatch.setattr("api.desk.Novelist.from_folder", lambda _: scripted)
-    return scripted
+def novelist(actors: Actors) -> Any:
+    """Who writes at `desk`, as new in each test."""
+    return as_new(actors.novelist)
 
 
 @pytest.fixture
-def desk(url: str) -> str:
-    """Where the service of `url` shows the tab 续写, once its novelist is loaded."""
-    for _ in range(1000):
-        if httpx.post(f"{url}/write", json={"prompt": "x"}).status_code == 422:
-            return f"{url}/#write"
-        time.sleep(0.02)
-    raise AssertionError("the novelist was not loaded in time")
+def desk(url: str, novelist: ScriptedNovelist) -> str:
+    """Where the service of `url` shows the tab 续写; nobody is writing yet."""
+    del novelist
+    until_free(url)
+    return f"{url}/#write"
+
+
+@pytest.fixture
+def until_nobody_writes(url: str) -> Callable[[], None]:
+    """Wait until the desk is free."""
+    return lambda: until_free(url)
+
+
+@pytest.fixture
+def real_desk(serve_live: Callable[..., Any], bot: Any) -> str:
+    """The tab 续写 of a service with a tiny novelist."""
+    url = str(serve_live(lambda _: bot).url)
+    until_free(url)
+    return f"{url}/#write"
 
 
 @dataclass
@@ -209,8 +295,6 @@ class ScriptedHead:
 
 
 @pytest.fixture
-def head(monkeypatch: pytest.MonkeyPatch) -> ScriptedHead:
-    """The head of services that start after it; ask for it before `url`."""
-    scripted = ScriptedHead()
-    monkeypatch.setattr("api.labeller.load_classifier", lambda _: scripted)
-    return scripted
+def head(actors: Actors) -> Any:
+    """What `headed_url` classifies with, as new in each test."""
+    return as_new(actors.head)

@@ -44,7 +44,7 @@ def heard(bot: Any) -> list[tuple[list[str], str]]:
 
 def until_silent(page: Page, bot: Any) -> None:
     """Wait until the service has stopped the generation."""
-    for _ in range(500):
+    for _ in range(1000):
         if not bot.running:
             return
         page.wait_for_timeout(20)
@@ -103,7 +103,7 @@ def test_stop_ends_the_generation_and_offers_the_text(
     bot.pieces, bot.pause = list("说来话长" * 500), 0.05
     page = open_page(url)
     say(page, "讲个故事")
-    expect(page.locator("#send")).to_have_text("停止")
+    expect(page.locator("#send")).to_have_text("停下")
     expect(page.locator(".bot .text")).to_contain_text("说来")
     page.click("#send")
     expect(page.locator(".bot[data-state=broken] .remark")).to_contain_text("不会记得")
@@ -166,7 +166,6 @@ def test_a_new_conversation_in_mid_reply_stops_the_reply(
     say(page, "讲个故事")
     expect(page.locator(".bot .text")).to_contain_text("说来")
     bot.pause = 60  # it is the click that stops the service, not a piece that comes later
-    page.wait_for_timeout(300)
     page.click("#renew")
     until_silent(page, bot)
     bot.pieces, bot.pause = ["换个话题。"], 0

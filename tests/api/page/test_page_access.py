@@ -15,9 +15,10 @@ def problems_of(page: Page) -> list[str]:
     return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in violations]
 
 
-def test_axe_finds_nothing(head: Any, visit: Any, bot: Any) -> None:
-    del head
+def test_axe_finds_nothing(visit_at: Any, headed_url: str, bot: Any) -> None:
+    visit = visit_at(headed_url)
     page = visit.page
+    expect(page.locator("#tab-classify")).to_be_visible()
     assert problems_of(page) == []  # the welcome
     visit.talk("你好", "讲个故事")
     bot.pieces = ["从前有座山。"]
@@ -43,8 +44,9 @@ def test_axe_finds_nothing(head: Any, visit: Any, bot: Any) -> None:
 def test_axe_finds_nothing_on_a_phone_in_english(open_page: Any, url: str) -> None:
     page = open_page(url, phone=True)
     page.tap("#language")
-    page.tap(".starters button")
+    page.tap(".starters button")  # at once: what is being translated can be tapped
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     assert problems_of(page) == []
     page.tap("#open-conversations")
     expect(page.locator("#conversation-list a")).to_have_count(1)

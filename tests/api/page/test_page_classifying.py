@@ -10,9 +10,8 @@ OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
-def page(open_page: OpenPage, head: Any, url: str) -> Page:
-    del head
-    return open_page(f"{url}/#classify")
+def page(open_page: OpenPage, headed_url: str) -> Page:
+    return open_page(f"{headed_url}/#classify")
 
 
 def ask(page: Page, text: str) -> None:
@@ -39,9 +38,9 @@ def test_a_text_gets_its_bars_the_likeliest_first(page: Page) -> None:
     expect(page.locator("#verdicts .quote")).to_have_text(["第二句", "今天真好"])
 
 
-def test_many_labels_are_cut_short(open_page: OpenPage, head: Any, url: str) -> None:
+def test_many_labels_are_cut_short(open_page: OpenPage, head: Any, headed_url: str) -> None:
     head.shares = {f"类{number}": number / 780 for number in range(40)}
-    page = open_page(f"{url}/#classify")
+    page = open_page(f"{headed_url}/#classify")
     expect(page.locator("#head")).to_contain_text("会分 40 类：类0、类1、")
     ask(page, "今天真好")
     expect(page.locator("dt")).to_have_text([f"类{number}" for number in range(39, 31, -1)])
@@ -65,21 +64,21 @@ def test_a_draft_survives_a_reload(page: Page) -> None:
     expect(page.locator("#sample")).to_have_value("没写完")
 
 
-def test_markup_stays_text(open_page: OpenPage, head: Any, url: str) -> None:
+def test_markup_stays_text(open_page: OpenPage, head: Any, headed_url: str) -> None:
     head.shares = {"<b>粗</b>": 0.9, "<img src=x onerror='window.broken=1'>": 0.1}
-    page = open_page(f"{url}/#classify")
+    page = open_page(f"{headed_url}/#classify")
     ask(page, "<i>斜</i>")
     expect(page.locator("dt")).to_have_text(list(head.shares))
     assert page.locator("#panel-classify :is(img, b, i)").count() == 0
     assert page.evaluate("window.broken") is None
 
 
-def test_a_head_that_still_loads_is_waited_for(open_page: OpenPage, head: Any, url: str) -> None:
-    del head
-    page = open_page(url)
+def test_a_head_that_still_loads_is_waited_for(open_page: OpenPage, headed_url: str) -> None:
+    page = open_page(headed_url)
     waiting = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"detail": "正在加载"}}
-    page.route("**/classify", lambda route: route.fulfill(**waiting), times=1)
+    page.route("**/classify", lambda route: route.fulfill(**waiting))
     page.reload()
     expect(page.locator("#status")).to_have_text("在呢")
     expect(page.locator("#tab-classify")).to_be_hidden()
+    page.unroute("**/classify")
     expect(page.locator("#tab-classify")).to_be_visible()

@@ -100,14 +100,18 @@ def test_export_and_import(two: Any, tmp_path: Path) -> None:
     expect(page.locator("#conversation-news .alarming")).to_contain_text("turns")
 
 
-def test_on_a_phone_the_list_is_a_drawer(visit: Any, open_page: Any) -> None:
-    page = open_page(visit.url, phone=True)
+def test_on_a_phone_the_list_is_a_drawer(open_page: Any, url: str) -> None:
+    page = open_page(url, phone=True)
     page.fill("#input", "我养了一只猫")
     page.tap("#send")
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
     page.tap("#renew")
     expect(page.locator("#conversations")).to_be_hidden()
     page.tap("#open-conversations")
+    choose(page, "我养了一只猫", "改名")
+    page.fill(".rename input", "年糕")
+    page.press(".rename input", "Enter")
+    expect(page.locator("#conversation-list .more")).to_be_focused()
     titles(page).tap()
     expect(page.locator("#conversations")).to_be_hidden()
     expect(page.locator(".user .text")).to_have_text(["我养了一只猫"])

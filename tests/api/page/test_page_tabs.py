@@ -1,6 +1,7 @@
 """tabs.js: one panel at a time, by pointer, by keyboard and by address."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -25,9 +26,8 @@ def shows(page: Page, name: str) -> None:
         expect(page.locator(panel)).to_be_visible(visible=chosen)
 
 
-def test_each_tab_names_its_panel(open_page: OpenPage, head: Any, url: str) -> None:
-    del head
-    page = open_page(url)
+def test_each_tab_names_its_panel(open_page: OpenPage, headed_url: str) -> None:
+    page = open_page(headed_url)
     expect(tab(page, "分类")).to_be_visible()
     assert page.get_by_role("tablist").locator("[role=tab]").count() == 3
     for name, panel in _PANELS.items():
@@ -48,9 +48,8 @@ def test_a_click_shows_the_panel_and_the_way_back_leads_back(open_page: OpenPage
     shows(page, "聊天")
 
 
-def test_arrow_keys_go_round_and_take_the_focus(open_page: OpenPage, head: Any, url: str) -> None:
-    del head
-    page = open_page(url)
+def test_arrow_keys_go_round_and_take_the_focus(open_page: OpenPage, headed_url: str) -> None:
+    page = open_page(headed_url)
     expect(tab(page, "分类")).to_be_visible()
     tab(page, "聊天").focus()
     for key, name in [
@@ -88,7 +87,7 @@ def test_without_a_head_there_is_no_third_tab(open_page: OpenPage, url: str) -> 
 
 
 def test_the_chat_goes_on_behind_another_tab(open_page: OpenPage, url: str, bot: Any) -> None:
-    bot.pieces, bot.pause = list("说来话长" * 10), 0.03
+    bot.pieces, bot.pause = list("说来话长" * 100), 0.05
     page = open_page(url)
     page.fill("#input", "讲个故事")
     page.press("#input", "Enter")
@@ -97,7 +96,8 @@ def test_the_chat_goes_on_behind_another_tab(open_page: OpenPage, url: str, bot:
     tab(page, "续写").click()
     assert page.locator(".bot[data-state=talking]").count() == 1
     expect(page.locator("#status")).to_have_text("正在说…")
-    expect(page.locator(".bot[data-state=whole] .text")).to_have_text("说来话长" * 10)
+    bot.pause = 0
+    expect(page.locator(".bot[data-state=whole] .text")).to_have_text("说来话长" * 100)
     tab(page, "聊天").click()
     expect(page.locator(".bot .text")).to_be_visible()
     expect(page.locator("#input")).to_have_value("下一句的草稿")
@@ -121,20 +121,18 @@ def test_a_tab_keeps_its_place(open_page: OpenPage, url: str, bot: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
-def test_no_tab_sticks_out_at_the_side(
-    open_page: OpenPage, head: Any, url: str, width: int
-) -> None:
-    del head
-    page = open_page(url, phone=width < 500)
+def test_no_tab_sticks_out_at_the_side(open_page: OpenPage, headed_url: str, width: int) -> None:
+    page = open_page(headed_url, phone=width < 500)
     page.set_viewport_size({"width": width, "height": 740})
-    for name in ("续写", "分类", "聊天"):
-        tab(page, name).click()
-        shows(page, name)
+    for place, language in product(("#tab-write", "#tab-classify", "#tab-chat"), ("en", "zh-CN")):
+        page.click(place)
+        page.click("#language")
+        expect(page.locator("html")).to_have_attribute("lang", language)
         over = page.evaluate(
             """() => [document.documentElement, ...document.querySelectorAll(".scroller, .dock, .bar")]
               .map((one) => one.scrollWidth - one.clientWidth)"""
         )
-        assert set(over) == {0}, name
+        assert set(over) == {0}, (place, language)
         for part in page.locator(".tabs a, .composer:visible, #how > *").all():
             if part.is_visible():
                 expect(part).to_be_in_viewport(ratio=1)

@@ -2,15 +2,32 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from api.settings import Settings
 from chatbot.errors import GenerationFailed, QueueFull
 
 OpenPage = Callable[..., Page]
+
+# Every text that the first way on goes through, and whether it is closed then.
+_WATCH_WAYS = """() => {
+  window.ways = [];
+  const note = () => {
+    const way = document.querySelector("#messages .way");
+    if (way && window.ways.at(-1)?.[0] !== way.textContent) {
+      window.ways.push([way.textContent, way.disabled]);
+    }
+  };
+  const what = { subtree: true, childList: true, characterData: true };
+  new MutationObserver(note).observe(document.querySelector("#messages"), what);
+}"""
+
+
+def answer_with(route: Route, body: str) -> None:
+    route.fulfill(body=body, content_type="text/event-stream")
 
 
 def say(page: Page, text: str) -> None:
@@ -33,7 +50,7 @@ def test_a_refusal_shows_its_detail_and_retry_sends_again(
     expect(page.locator(".remark.alarming")).to_have_text(detail)
     expect(page.locator("#announcer")).to_have_text(detail)
     bot.refusal = None
-    page.click("text=重试")
+    page.click("button:has-text('重试')")
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
     assert spoken(page) == ["排队的话", "好呀。"]
 
@@ -58,20 +75,22 @@ def test_a_failure_in_mid_reply_keeps_what_was_said(
     expect(page.locator(".bot[data-state=broken] .text")).to_have_text("好呀。")
     expect(page.locator(".remark.alarming")).not_to_be_empty()
     bot.failure = None
-    page.click("text=重试")
+    page.click("button:has-text('重试')")
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
     assert spoken(page) == ["你好", "好呀。"]
 
 
-@pytest.mark.parametrize("ending", ["", 'event: delta\ndata: {"te', "data: {}\n\n"])
-def test_a_stream_that_breaks_off(open_page: OpenPage, url: str, ending: str) -> None:
+def test_a_stream_that_breaks_off(open_page: OpenPage, url: str) -> None:
     page = open_page(url)
-    body = 'event: delta\ndata: {"text":"话说"}\n\n' + ending
-    page.route("**/chat", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
-    say(page, "你好")
-    expect(page.locator(".bot[data-state=broken] .text")).to_have_text("话说")
-    expect(page.locator(".remark.alarming")).to_have_text("话说到一半，连接断了。")
-    expect(page.locator("text=重试")).to_be_visible()
+    for ending in ("", 'event: delta\ndata: {"te', "data: {}\n\n"):
+        body = 'event: delta\ndata: {"text":"话说"}\n\n' + ending
+        page.route("**/chat", partial(answer_with, body=body))
+        say(page, "你好")
+        expect(page.locator(".bot[data-state=broken] .text")).to_have_text("话说")
+        expect(page.locator(".remark.alarming")).to_have_text("话说到一半，连接断了。")
+        expect(page.locator("text=重试")).to_be_visible()
+        page.unroute("**/chat")
+        page.click("#renew")
 
 
 def test_no_connection(open_page: OpenPage, url: str) -> None:
@@ -79,10 +98,10 @@ def test_no_connection(open_page: OpenPage, url: str) -> None:
     page.context.set_offline(True)
     say(page, "有人吗")
     expect(page.locator(".remark.alarming")).to_contain_text("连不上")
-    expect(page.locator("#status")).to_have_text("连不上，正在重试…")
+    expect(page.locator("#status")).to_have_text("连不上，在重连…")
     page.context.set_offline(False)
     expect(page.locator("#status")).to_have_attribute("data-state", "ready")
-    page.click("text=重试")
+    page.click("button:has-text('重试')")
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
 
 
@@ -101,7 +120,7 @@ def test_a_session_that_is_gone_begins_afresh(open_page: OpenPage, url: str, bot
     page.evaluate("fetch('/sessions/' + localStorage['xianliao.session'], {method: 'DELETE'})")
     say(page, "第二句")
     expect(page.locator(".divider").last).to_contain_text("重新开始")
-    page.click("text=重试")
+    page.click("button:has-text('重试')")
     expect(page.locator(".bot[data-state=whole]")).to_have_count(2)
     assert [(history, said) for history, said, _ in bot.started] == [
         ([], "第一句"),
@@ -131,7 +150,7 @@ def test_a_conversation_that_cannot_be_fetched_is_not_forgotten(
     page.route("**/sessions/*", lambda route: route.fulfill(status=500, json=problem), times=1)
     page.reload()
     expect(page.locator(".divider")).to_contain_text("存档打不开。")
-    page.click("text=重试")
+    page.click("button:has-text('重试')")
     expect(page.locator(".message .text")).to_have_text(["记住我", "好呀。"])
 
 
@@ -157,12 +176,17 @@ def test_when_it_is_busy_the_way_on_counts_down(open_page: OpenPage, url: str) -
         "**/chat",
         lambda route: route.fulfill(status=429, json=problem, headers={"Retry-After": "2"}),
     )
+    page.evaluate(_WATCH_WAYS)
     say(page, "排队的话")
-    expect(page.locator(".way").first).to_have_text("重试（2 秒）")
-    expect(page.locator(".way").first).to_be_disabled()
-    expect(page.locator(".way").first).to_have_text("重试（1 秒）")
+    again = page.get_by_role("button", name="重试", exact=True)
+    expect(again).to_be_enabled()
+    assert page.evaluate("window.ways") == [
+        ["重试（2 秒）", True],
+        ["重试（1 秒）", True],
+        ["重试", False],
+    ]
     page.unroute("**/chat")
-    page.get_by_role("button", name="重试", exact=True).click()
+    again.click()
     expect(page.locator(".bot[data-state=whole]")).to_have_count(1)
     assert spoken(page) == ["排队的话", "好呀。"]
 
@@ -170,15 +194,15 @@ def test_when_it_is_busy_the_way_on_counts_down(open_page: OpenPage, url: str) -
 def test_a_deadline_keeps_what_was_said_and_the_message(
     open_page: OpenPage, settings: Settings, serve_live: Any, bot: Any
 ) -> None:
-    object.__setattr__(settings, "deadline_seconds", 0.5)
-    bot.pieces, bot.pause = ["说来", "话长"], 0.3
+    object.__setattr__(settings, "deadline_seconds", 3)
+    bot.pieces, bot.pause = ["说来", *["话长"] * 100], 0.2
     page = open_page(serve_live(lambda _: bot).url)
     say(page, "讲个故事")
     expect(page.locator(".remark.alarming")).to_contain_text("限定的时间")
-    expect(page.locator(".bot .text")).to_have_text("说来")
-    bot.pause = 0
-    page.click("text=重试")
-    expect(page.locator(".bot[data-state=whole] .text")).to_have_text("说来话长")
+    expect(page.locator(".bot .text")).to_contain_text("说来")
+    expect(page.locator("#messages .way")).to_have_text(["重试", "改一改"])
+    page.click("text=改一改")
+    expect(page.locator("#input")).to_have_value("讲个故事")
 
 
 def test_a_reply_that_the_safety_rules_replaced_says_so(open_page: OpenPage, url: str) -> None:
@@ -205,3 +229,11 @@ def test_two_windows_in_one_conversation(open_page: OpenPage, url: str, bot: Any
     page.press("#input", "Enter")
     expect(page.locator(".user .text")).to_have_text(["一", "二", "三"])
     assert bot.started[-1][:2] == (["一", "好呀。", "二", "好呀。"], "三")
+
+
+def test_a_page_that_did_not_come_whole_says_so(open_page: OpenPage, url: str) -> None:
+    page = open_page(url)
+    expect(page.locator("#incomplete")).to_be_hidden()
+    page.route("**/talk.js", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#incomplete")).to_be_visible()
