@@ -12,7 +12,7 @@ RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml constraints.txt LICENSE ./
 RUN touch README.md \
     && python -m pip --python /opt/venv/bin/python --no-cache-dir --disable-pip-version-check \
-        install ${PIP_ARGS} -c constraints.txt .
+        install ${PIP_ARGS} -c constraints.txt '.[postgres]'
 
 WORKDIR /app
 COPY LICENSE ./

@@ -5,6 +5,8 @@ SHIPPED := chatbot/checkpoints/xiaoxian
 
 PYTHON ?= python3
 PIP_ARGS ?=
+# For the tests; dev,cluster brings Ray too, without which its test is left out.
+EXTRAS ?= dev
 CHECKPOINT ?=
 # Not `?=`: some shells export HOST as the machine's own name.
 HOST =
@@ -96,6 +98,7 @@ report: .venv/.stamp ## 给模型出成绩单：CHECKPOINT= 检查点目录，AG
 
 .PHONY: bench
 bench: .venv/.stamp-bench ## 和别的引擎比速度：ROWS= 跑哪些行，MODELS= 用哪些模型，ONLY= 只和谁比，PAIRS= 每格几对
+	-@.venv/bin/python -m benchmarks.paint
 	@.venv/bin/python -m benchmarks $(call option,rows,$(ROWS)) $(call option,models,$(MODELS)) \
 		$(call option,only,$(ONLY)) $(call option,pairs,$(PAIRS)) \
 		$(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))
@@ -107,6 +110,11 @@ bench-train: .venv/.stamp-bench ## 和别的写法比训练的速度：我们、
 .PHONY: test
 test: .venv/.stamp-dev ## 运行全部测试
 	@.venv/bin/python -m pytest
+
+# Docker runs it all; the script itself needs nothing but Python.
+.PHONY: containers-check
+containers-check: ## 构建镜像，把单个和集群两种容器都真跑一遍：聊天、重启、聊着时杀掉副本
+	@$(call quoted,$(PYTHON)) deploy/check_containers.py
 
 .PHONY: check
 check: .venv/.stamp-dev ## 检查代码：ruff 与 mypy --strict
@@ -150,7 +158,7 @@ endef
 	$(call install,.)
 
 .venv/.stamp-dev: .venv/.stamp
-	$(call install,'.[dev]')
+	$(call install,'.[$(EXTRAS)]')
 
 .venv/.stamp-bench: .venv/.stamp
 	$(call install,'.[bench]')

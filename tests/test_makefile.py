@@ -24,6 +24,7 @@ TARGETS = {
     "report",
     "bench",
     "bench-train",
+    "containers-check",
     "clean",
 }
 

@@ -6,10 +6,8 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,15 +36,6 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def compose_service() -> dict[str, Any]:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
-    assert list(compose["services"]) == ["xianliao"]
-    service: dict[str, Any] = compose["services"]["xianliao"]
-    named = {volume.partition(":")[0] for volume in service["volumes"]}
-    assert named == set(compose["volumes"])
-    return service
-
-
 def test_every_direct_dependency_is_pinned_exactly() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"].values()
@@ -73,15 +62,6 @@ def test_no_file_names_a_registry_or_one_machine() -> None:
         for pattern in (registry, machine):
             guilty += [f"{path.relative_to(ROOT)}: {found[0]}" for found in pattern.finditer(text)]
     assert guilty == []
-
-
-def test_compose_keeps_the_data_and_asks_for_health() -> None:
-    service = compose_service()
-    assert service["build"]["context"] == "."
-    assert service["ports"] == ["${PORT:-8000}:8000"]
-    assert service["volumes"] == ["data:/data"]
-    assert service["restart"] == "unless-stopped"
-    assert service["healthcheck"]["interval"]
 
 
 def test_image_runs_unprivileged_and_asks_readyz() -> None:
