@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import export, give_up, keys, purge
+from api.commands import cluster, export, give_up, keys, purge
 from api.logs import set_up_logs
 from api.serving import CannotServe, serve
 from api.settings import SettingsError, load_settings
@@ -13,6 +13,7 @@ cli = typer.Typer(add_completion=False, rich_markup_mode=None)
 cli.add_typer(keys, name="keys")
 cli.command()(export)
 cli.command()(purge)
+cli.command()(cluster)
 
 
 @cli.callback(invoke_without_command=True)

@@ -2,35 +2,38 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
-from api.owners import Owner
+from api.owners import owner_of
 from api.problems import QUEUE_FULL, ProblemError
-from api.state import Service, ServiceState
+from api.state import ServiceState, service_state
 from chatbot.bot import Bot
 from chatbot.errors import QueueFull
 
 
-async def open_for_address(request: Request, service: Service) -> None:
-    """Count the request for its address.
+async def let_in(request: Request) -> str | None:
+    """Whose the request is, which was counted for its address and for its API key, if it has one.
+
+    In this order: an address that asks too often does not get to try keys. One dependency, since
+    FastAPI takes as long to find out about each as all of this takes.
 
     Raises:
-        ProblemError: 503 when the service is about to stop, 429 when the address asks too often.
+        ProblemError: 503 when the service is about to stop, 429 when the address or the key asks
+            too often, 401 without a valid key where one is needed.
     """
+    service = await service_state(request)
     service.generations.refuse_while_draining()
     if request.client is not None:
         await service.limits.check_address(request.client.host)
-
-
-async def open_for_key(service: Service, owner: Owner) -> None:
-    """Count the request for its API key, if it has one.
-
-    Raises:
-        ProblemError: 429 when the key is used too often.
-    """
+    owner = await owner_of(request, service)
     if owner is not None and owner.startswith("key:"):
         await service.limits.check_key(owner)
+    return owner
+
+
+Owner = Annotated[str | None, Depends(let_in)]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from api import keys as key_ring
+from api.serving import CannotServe
 from api.settings import Settings, SettingsError, load_settings
 from api.store import retention
 from api.store.database import Database, open_database
@@ -130,6 +131,36 @@ def export(
     except OSError as error:
         give_up(f"写不了 {out}（{error.strerror}）；请检查 --out 的路径和磁盘")
     typer.echo(f"写了 {number} 段对话：{out}")
+
+
+def cluster(
+    min_replicas: Annotated[int, typer.Option(min=1, help="闲时有几个副本")] = 2,
+    max_replicas: Annotated[int, typer.Option(min=1, help="忙时最多几个")] = 4,
+    cpus: Annotated[int, typer.Option(min=1, help="一个副本用几个核")] = 1,
+    address: Annotated[
+        str | None, typer.Option(help="已有的 Ray 集群", show_default="在本机新起一个")
+    ] = None,
+) -> None:
+    """在 Ray Serve 上启动多个副本，按忙闲增减；会话要在 Postgres 里。"""
+    if max_replicas < min_replicas:
+        give_up(f"--max-replicas 不能比 --min-replicas 小，至少是 {min_replicas}")
+    try:
+        settings = load_settings()
+        if not settings.database_url.startswith("postgres"):
+            give_up("几个副本共用会话，请把 XIANLIAO_DATABASE_URL 设成 Postgres 的地址")
+        from api import cluster as on_ray  # an extra
+
+        asyncio.run(_try_database(settings))
+        scale = on_ray.Scale(min_replicas=min_replicas, max_replicas=max_replicas, cpus=cpus)
+        on_ray.serve_until_stopped(settings, scale, address, tell=typer.echo)
+    except ImportError:
+        give_up("缺少 Ray；请装上 cluster 这一组依赖：pip install '.[cluster]'")
+    except (SettingsError, StoreUnusable, CannotServe) as error:
+        give_up(error)
+
+
+async def _try_database(settings: Settings) -> None:
+    await (await open_database(settings)).close()
 
 
 def _in_database(work: Callable[[Database, Settings], Awaitable[T]]) -> T:

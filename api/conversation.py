@@ -1,9 +1,18 @@
 """What clients of /sessions and /feedback send and get."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from api.schemas import Utterance, plain, readable
 from api.store.sessions import MAX_TITLE_CHARS
@@ -15,10 +24,18 @@ MAX_IMPORTED_TURNS = 10_000
 
 Rating = Literal["up", "down"]
 TurnNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _one_line(text: str) -> str:
     return " ".join(readable(text).split())
+
+
+def _written_out(moment: Any) -> Any:
+    """Not a number of seconds, which would also be taken."""
+    if isinstance(moment, datetime) or (isinstance(moment, str) and _RFC_3339.fullmatch(moment)):
+        return moment
+    raise ValueError("应是带时区的时间，例如 2026-01-31T08:00:00Z")
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -30,7 +47,9 @@ def _in_utc(moment: datetime) -> datetime:
 
 Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARS), AfterValidator(_one_line)]
 Reason = Annotated[str, Field(max_length=MAX_REASON_CHARS), AfterValidator(readable)]
-Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
+Moment = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_in_utc)
+]
 
 
 class _Request(BaseModel):

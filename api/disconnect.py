@@ -19,17 +19,25 @@ async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) ->
     Raises:
         ClientDisconnect: when the client left; `work` has then ended.
     """
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_until_disconnected(request))
-    try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
+    working = asyncio.current_task()
+    assert working is not None, "awaited on an event loop"
+    has_left = False
+
+    async def watch() -> None:
+        nonlocal has_left
+        await _until_disconnected(request)
+        has_left = True
         working.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if has_left and not working.uncancel():
+            raise ClientDisconnect from None
+        raise
+    finally:
         watching.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
 
 
 async def _until_disconnected(request: Request) -> None:

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.logs import without_ids
 from api.problems import (
     FieldError,
     Kind,
@@ -117,7 +118,7 @@ class LastResort:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            logger.exception("%s %s", scope["method"], scope["path"])
+            logger.exception("%s %s", scope["method"], without_ids(scope["path"]))
             await to_response(as_problem(error).problem)(scope, receive, send)
 
 
@@ -135,7 +136,7 @@ def _answer_nobody(_request: Request, _error: Exception) -> Response:
 
 def _answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    path, method = request.url.path, request.method
+    path, method = _printable(request.url.path), request.method
     if isinstance(error.__cause__, ProblemError):
         return _answer(request, error.__cause__)
     if isinstance(error.__cause__, UnicodeDecodeError):
@@ -157,7 +158,8 @@ def _allowed_methods(request: Request, error: HTTPException) -> dict[str, str]:
     methods = request.app.openapi()["paths"].get(path, {})
     if error.status_code != 405 or not methods:
         return {}
-    return {"Allow": ", ".join(sorted(method.upper() for method in methods))}
+    allowed = {method.upper() for method in methods}
+    return {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))}
 
 
 def _answer_invalid_request(request: Request, error: Exception) -> Response:

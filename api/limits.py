@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage
@@ -33,7 +34,7 @@ class RateLimits:
         Raises:
             ProblemError: 429 with the seconds until there is room again.
         """
-        await self._hit(self._address, address)
+        await self._hit(self._address, _one_asker(address))
 
     async def check_key(self, key: str) -> None:
         """Count a request of this API key; raises as `check_address`."""
@@ -52,6 +53,17 @@ class RateLimits:
         if seconds > item.get_expiry():  # the clock was set back: what it counted is of no use
             await self._storage.reset()
         return max(1, min(item.get_expiry(), round(seconds + 0.5)))
+
+
+def _one_asker(address: str) -> str:
+    """What counts as one: all of the 2**64 addresses that one IPv6 customer is given."""
+    try:
+        ip = ip_address(address)
+    except ValueError:  # a socket in the file system
+        return address
+    if isinstance(ip, IPv4Address):
+        return address
+    return str(ip.ipv4_mapped or ip_network((int(ip), 64), strict=False))
 
 
 def _rules(text: str) -> list[RateLimitItem]:

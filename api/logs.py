@@ -6,16 +6,18 @@ import secrets
 import time
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from structlog.types import Processor
 
+from api.headers import adding
 from api.settings import LogFormat, LogLevel
 
 logger = logging.getLogger("api.requests")
 
 _READABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECRET_ID = re.compile(r"(?<=/)[\w-]{24}(?=/|$)", re.ASCII)  # of a session or a reply
 _UNMATCHED = "other"
 
 
@@ -62,25 +64,31 @@ class RequestLog:
         clear_contextvars()
         bind_contextvars(request_id=request_id)
         status, began = 0, time.monotonic()
+        send = adding({"X-Request-ID": request_id}, send)
 
-        async def send_with_id(message: Message) -> None:
+        async def noted_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, noted_send)
         finally:
             _note(scope, status, time.monotonic() - began)
+
+
+def without_ids(path: str) -> str:
+    """The path as others may read it: whoever knows the id of nobody's session may use it."""
+    return _SECRET_ID.sub("{id}", path)
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", _UNMATCHED)
     scope["app"].state.service.metrics.http.labels(route, str(status)).observe(seconds)
-    facts = {"method": scope["method"], "path": scope["path"], "status": status}
-    logger.info("request", extra=facts | {"seconds": round(seconds, 4)})
+    if logger.isEnabledFor(logging.INFO):
+        facts = {"method": scope["method"], "path": without_ids(scope["path"]), "status": status}
+        logger.info("request", extra=facts | {"seconds": round(seconds, 4)})
 
 
 def _request_id(scope: Scope) -> str:

@@ -2,19 +2,18 @@
 
 import secrets
 from hashlib import sha256
-from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from api import keys
-from api.state import Service
+from api.cookie import COOKIE
+from api.state import ServiceState
 
-COOKIE = "xianliao"
 _COOKIE_SECONDS = 400 * 24 * 3600  # browsers keep none for longer
 _COOKIE_CHARS = 32
 
 
-async def owner_of(request: Request, service: Service) -> str | None:
+async def owner_of(request: Request, service: ServiceState) -> str | None:
     """The owner's name: `key:…`, `browser:…`, or None for nobody.
 
     Raises:
@@ -27,9 +26,6 @@ async def owner_of(request: Request, service: Service) -> str | None:
         return None
     # Whoever reads the database learns no cookie from it.
     return f"browser:{sha256(cookie.encode()).hexdigest()}"
-
-
-Owner = Annotated[str | None, Depends(owner_of)]
 
 
 def remember_browser(request: Request, response: Response) -> None:

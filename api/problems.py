@@ -32,6 +32,7 @@ NO_MODEL = Kind("model-not-found", 404, "没有这个模型")
 NO_REPLY = Kind("no-reply", 404, "没有这个回复")
 NOT_FOUND = Kind("not-found", 404, "地址不存在")
 WRONG_METHOD = Kind("wrong-method", 405, "请求方法不对")
+BODY_TOO_SLOW = Kind("body-too-slow", 408, "请求体来得太慢")
 SESSION_CONFLICT = Kind("session-conflict", 409, "会话在别处继续了")
 STOPPED = Kind("stopped", 409, "回复已经停下")
 RELOAD_FAILED = Kind("reload-failed", 409, "模型没能换上")
@@ -63,6 +64,7 @@ KINDS = (
     NO_REPLY,
     NOT_FOUND,
     WRONG_METHOD,
+    BODY_TOO_SLOW,
     SESSION_CONFLICT,
     STOPPED,
     RELOAD_FAILED,

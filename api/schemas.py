@@ -146,9 +146,25 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class Defaults(BaseModel):
+    """The sampling fields of a request that does not choose them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    no_repeat_ngram: int
+    max_new_tokens: int
+    candidates: int
+
+
 class Readiness(BaseModel):
-    """The bot is loaded and has really generated."""
+    """The bot is loaded and has really generated; the sessions can be reached."""
 
     status: Literal["ready"] = "ready"
     model: str = Field(description="模型的名字")
     max_message_chars: int = Field(description="一条消息最多几个字")
+    defaults: Defaults = Field(description="请求里不给这些参数时用的值")

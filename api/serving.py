@@ -1,6 +1,7 @@
 """From settings to a running server: the listening socket, uvicorn, and a quiet end."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import FastAPI
 
+from api.patient_http import PatientHttp
 from api.problems import ProblemError
 from api.settings import Settings
 from api.store.database import open_database
 from api.store.errors import StoreUnusable
+from api.tracing import TracingUnavailable
 from chatbot.errors import ChatbotError
 
 if TYPE_CHECKING:  # torch is slow to import
@@ -28,7 +31,7 @@ logger = logging.getLogger(__name__)
 _LAST_SECONDS = 3  # for what is still being sent when all replies have ended
 # The engine's thread gives the interpreter away at each of its many small products. With
 # Python's 5 ms it came back so late that a third fewer tokens were made while the loop was busy.
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 _OPENED_AS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -71,8 +74,13 @@ def _run(
         elif not server.should_exit:
             on_ready()
 
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    server = _Server(create_app(settings, on_loaded=on_loaded), settings)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        app = create_app(settings, on_loaded=on_loaded)
+    except TracingUnavailable as error:
+        raise CannotServe(str(error)) from error
+    gc.freeze()  # what was imported stays: looking through it took a tenth of the loop's time
+    server = _Server(app, settings)
     server.run(sockets=[listener])
     if failures:
         raise _cannot_load(failures[0]) from failures[0]
@@ -97,7 +105,8 @@ class _Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=PatientHttp,
+            loop="auto",  # uvloop, but on Windows
             log_config=None,
             access_log=False,
             server_header=False,

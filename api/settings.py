@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = Field(None, min_length=MIN_ADMIN_KEY)  # of /admin; none: closed
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"  # "info" has a line for each request
-    log_messages: bool = False  # what was said and answered, too
+    log_messages: bool = False  # what was said and answered, too; in traces as well
+    tracing: bool = False  # by OpenTelemetry; OTEL_EXPORTER_OTLP_ENDPOINT asks for it, too
     max_body_bytes: int = Field(64 * 1024, ge=1024)
     max_import_bytes: int = Field(4 * 2**20, ge=1024)  # of an exported conversation
     novelist: Path = _SHIPPED_NOVELIST

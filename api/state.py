@@ -11,6 +11,7 @@ from api.labeller import Labeller
 from api.limits import RateLimits
 from api.metrics import Metrics
 from api.readiness import BotKeeper
+from api.reply_span import ReplySpans
 from api.settings import Settings
 from api.store.sessions import SessionStore
 
@@ -27,10 +28,14 @@ class ServiceState:
     generations: Generations
     limits: RateLimits
     metrics: Metrics
+    spans: ReplySpans
 
 
-def service_state(request: Request) -> ServiceState:
-    """The parts of the application that this request came to."""
+async def service_state(request: Request) -> ServiceState:
+    """The parts of the application that this request came to.
+
+    Not a plain function: FastAPI would call that in a thread.
+    """
     return cast(ServiceState, request.app.state.service)
 
 

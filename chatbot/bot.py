@@ -22,7 +22,7 @@ from chatbot.decoding.vitals import Vitals
 from chatbot.decoding.worker import Worker
 from chatbot.dialogue import DialogueEncoder, is_mark
 from chatbot.errors import InvalidParams, MessageEmpty, MessageTooLong
-from chatbot.generation import Draft, Generation, Origin, Reply
+from chatbot.generation import Checks, Draft, Generation, Origin, Reply
 from chatbot.known import KnownReplies
 from chatbot.listening import asks_back
 from chatbot.safety.guard import Guard
@@ -171,8 +171,9 @@ class Bot:
     ) -> tuple[Request | None, Draft]:
         """Return a reply's request (None: the guard answers) and its draft; raises as ``start``."""
         message_ids = self._encode_message(message, params)
-        if kind_reply := self._guard.check_input(message):
-            return None, self._draft_without_model(kind_reply, params)
+        checks = Checks()
+        if kind_reply := checks.timed(self._guard.check_input, message):
+            return None, self._draft_without_model(kind_reply, params, checks)
         budget = self._num_positions - params.max_new_tokens
         prompt = self._encoder.encode_prompt(history, message_ids, budget)
         params = params.seeded()
@@ -181,7 +182,7 @@ class Bot:
             params,
             self._rules,
             proposals=self._proposals(history, message, params),
-            accept=self._is_safe,
+            accept=lambda ids: self._guard.check_output(self._encoder.decode(ids)),
             fallback=self._fallback(history, message, params),
             looks_back=asks_back(message),
         )
@@ -191,7 +192,7 @@ class Bot:
             history_dropped=prompt.history_dropped,
             seed=request.seed,
         )
-        return request, Draft(self._encoder.decode, self._guard, origin, stops)
+        return request, Draft(self._encoder.decode, self._guard, origin, stops, checks)
 
     def warm_up(self) -> None:
         """Generate a few tokens for real; blocks, and not to be called on an event loop.
@@ -266,15 +267,12 @@ class Bot:
         fits = len(ids) <= params.max_new_tokens
         return Fallback(tuple(ids), ear.floor, ear.min_prior) if fits else None
 
-    def _is_safe(self, ids: list[int]) -> bool:
-        return self._guard.check_output(self._encoder.decode(ids))
-
-    def _draft_without_model(self, kind_reply: str, params: SamplingParams) -> Draft:
+    def _draft_without_model(self, reply: str, params: SamplingParams, checks: Checks) -> Draft:
         seed = params.seeded().seed
         assert seed is not None
         origin = Origin(prompt_tokens=0, history_used=0, history_dropped=0, seed=seed)
-        draft = Draft(self._encoder.decode, self._guard, origin)
-        draft.stand_in(kind_reply)
+        draft = Draft(self._encoder.decode, self._guard, origin, checks=checks)
+        draft.stand_in(reply)
         return draft
 
 

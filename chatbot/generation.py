@@ -1,28 +1,49 @@
 """A reply on its way out: ids become text, the text passes the safety filter, pieces leave."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from chatbot.safety.guard import Guard
 from chatbot.stop_sequences import StopSequences
 
 Decode = Callable[[Sequence[int]], str]
+Verdict = TypeVar("Verdict")
 FinishReason = Literal["stop", "length", "filtered"]
 
 _SENTENCE_ENDS = "。！？…~～!?"
+
+
+class Moments(Protocol):
+    """When the engine did what for a reply, by ``time.monotonic``; None: it did not.
+
+    The attributes are those of the decoder's ``Timing``.
+    """
+
+    submitted: float
+    started: float | None
+    steps: list[float]
+    ended: float | None
 
 
 class TokenStream(Protocol):
     """The ids of a reply as the engine makes them."""
 
     @property
+    def timing(self) -> Moments:
+        """The engine's thread writes it."""
+
+    @property
     def finish_reason(self) -> str | None:
         """``"stop"`` or ``"length"`` once the reply is whole."""
 
     async def __anext__(self) -> int: ...
+
+    def come_whole(self) -> None:
+        """Send the ids with the end only."""
 
     def cancel(self) -> None:
         """Make no more."""
@@ -62,6 +83,17 @@ class Reply:
     seed: int
 
 
+class Checks(list[tuple[float, float]]):
+    """When the guard judged whole texts: each begin and end, by ``time.monotonic``."""
+
+    def timed(self, judge: Callable[..., Verdict], *text: str) -> Verdict:
+        """Have a text judged, and note when."""
+        began = time.monotonic()
+        verdict = judge(*text)
+        self.append((began, time.monotonic()))
+        return verdict
+
+
 class Draft:
     """The text of one reply as it grows, id by id.
 
@@ -71,18 +103,27 @@ class Draft:
     Attributes:
         pieces: safe to show and not yet taken.
         reply: the whole reply, once it is.
+        checks: when the guard judged the message and the whole reply.
+        has_stops: whether strings of its own may end it before the model does.
     """
 
     def __init__(
-        self, decode: Decode, guard: Guard, origin: Origin, stops: Sequence[str] = ()
+        self,
+        decode: Decode,
+        guard: Guard,
+        origin: Origin,
+        stops: Sequence[str] = (),
+        checks: Checks | None = None,
     ) -> None:
         """Begin with no text; one of the strings ``stops`` ends it, and does not leave."""
         self.pieces: deque[str] = deque()
         self.reply: Reply | None = None
+        self.checks = Checks() if checks is None else checks
         self._decode = decode
         self._guard = guard
         self._filter = guard.stream()
         self._stops = StopSequences(stops)
+        self.has_stops = bool(stops)
         self._origin = origin
         self._text = ""
         self._num_tokens = 0
@@ -99,7 +140,7 @@ class Draft:
         """Take the end of the model's ids."""
         self._take(self._filter.feed(self._stops.finish()))
         if self.reply is None:
-            self._take(self._filter.finish())
+            self._take(self.checks.timed(self._filter.finish))
         if self.reply is None:
             self._close(reason)
 
@@ -161,6 +202,16 @@ class Generation:
             raise RuntimeError("there is no whole reply: it is under way, or it was stopped")
         return self._draft.reply
 
+    @property
+    def moments(self) -> Moments | None:
+        """When the engine did what; None: the guard answered alone."""
+        return self._tokens.timing if self._tokens is not None else None
+
+    @property
+    def checks(self) -> Checks:
+        """When the guard judged the message and the whole reply."""
+        return self._draft.checks
+
     async def wait(self) -> Reply:
         """Read to the end and return the whole reply.
 
@@ -168,6 +219,8 @@ class Generation:
             asyncio.CancelledError: the generation was cancelled.
             GenerationFailed, EngineStopped: as in the iteration.
         """
+        if self._tokens is not None and not self._draft.has_stops:
+            self._tokens.come_whole()
         async for _ in self:
             pass
         if self._draft.reply is None:

@@ -45,10 +45,14 @@ async def completion_events(
         ProblemError, ChatbotError: before the start, when it is not admitted.
     """
     watch = Stopwatch(service.metrics)
-    with working_bot(service) as bot:
+    with (
+        working_bot(service) as bot,
+        service.spans.reply(body.model, body.sampling, streams=bool(body.stream)) as span,
+    ):
         require_model(body.model, bot)
         async with AsyncExitStack() as stack:
             choices = await _start(body, bot, service, owner, stack)
+            span.began(body.messages[-1].content or "", *choices)
             yield Event("start", Started(reply_id=reply_id))
             chunk = Chunk(
                 id=f"chatcmpl-{reply_id}", created=int(time.time()), model=bot.name, choices=[]
@@ -63,6 +67,7 @@ async def completion_events(
                 else:
                     yield _delta(chunk, number, {}, choices[number].reply)
             replies = [choice.reply for choice in choices]
+            span.whole(bot.name, replies)
             watch.end(replies[0].finish_reason)
             yield Event("done", _completion(chunk, replies))
 

@@ -21,7 +21,8 @@ def serve_reference(app: FastAPI) -> None:
 
     async def docs(request: Request) -> Response:
         base_url = str(request.base_url).rstrip("/")
-        page = render_document(app.openapi(), base_url, _model_defaults(request))
+        defaults = await _model_defaults(request)
+        page = render_document(app.openapi(), base_url, defaults)
         return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
     async def style(_request: Request) -> Response:
@@ -32,9 +33,9 @@ def serve_reference(app: FastAPI) -> None:
     app.add_route("/docs/style.css", style, include_in_schema=False)
 
 
-def _model_defaults(request: Request) -> dict[str, dict[str, Any]]:
+async def _model_defaults(request: Request) -> dict[str, dict[str, Any]]:
     """What the sampling fields of a path are when left out; nothing until its model is there."""
-    service = service_state(request)
+    service = await service_state(request)
     found = {}
     with suppress(ProblemError):
         chat = service.keeper.get().defaults

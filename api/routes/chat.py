@@ -2,17 +2,24 @@
 
 import logging
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from api.admission import working_bot
+from api.admission import Owner, working_bot
 from api.disconnect import unless_disconnected
-from api.event_stream import STREAM_RESPONSE, event_stream, reply_header
+from api.event_stream import (
+    STREAM_RESPONSE,
+    event_stream,
+    reply_frames,
+    reply_header,
+    stream_or_whole,
+)
 from api.generations import new_reply_id
 from api.live_reply import Event, Events, LiveReply
 from api.metrics import Stopwatch
-from api.owners import Owner
 from api.problems import ProblemError, invalid_field
 from api.schemas import ChatAnswer, ChatRequest, Delta, Started
 from api.settings import Settings
@@ -77,10 +84,13 @@ async def chat(
     `resumable` 为 true 时再等一小会儿，可以续收。响应头 `X-Reply-ID` 就是 `reply_id`。
     """
     body, reply = begun
-    if body.stream:
-        return event_stream(reply)
-    response.headers.update(reply_header(reply))
-    return await unless_disconnected(request, reply.answer(ChatAnswer))
+    return await stream_or_whole(
+        request,
+        response,
+        reply_frames(reply) if body.stream else None,
+        partial(reply.answer, ChatAnswer),
+        reply_header(reply),
+    )
 
 
 @router.get(
@@ -98,7 +108,8 @@ async def follow(
     """`Last-Event-ID` 是收到的最后一个事件的 `id`；不给就从头收。只有请求时 `resumable` 为 true 的
     事件流，断开后才会接着生成，说完后也再留一小会儿。
     """
-    return event_stream(reply, -1 if last_event_id is None else last_event_id)
+    after = -1 if last_event_id is None else last_event_id
+    return event_stream(reply_frames(reply, after), reply_header(reply))
 
 
 @router.post(
@@ -118,14 +129,22 @@ async def _events(
     chat: ChatRequest, reply_id: str, service: ServiceState, owner: str | None
 ) -> Events:
     watch = Stopwatch(service.metrics)
-    with working_bot(service) as bot:
+    with (
+        working_bot(service) as bot,
+        service.spans.reply(bot.name, chat.sampling, streams=chat.stream) as span,
+    ):
         async with admit(chat, bot, service.store, owner) as turn:
+            span.began(chat.message, turn.generation)
             yield Event("start", Started(reply_id=reply_id))
-            async for piece in turn.generation:
-                watch.piece()
-                if chat.stream:
+            if chat.stream:
+                async for piece in turn.generation:
+                    watch.piece()
                     yield Event("delta", Delta(text=piece))
-            answer = await turn.finish(service.store)
+            await turn.generation.wait()
+            watch.piece()
+            with span.storing() if chat.history is None else nullcontext():
+                answer = await turn.finish(service.store)
+            span.whole(bot.name, [turn.generation.reply])
             watch.end(answer.finish_reason)
             if service.settings.log_messages:
                 logger.info("turn", extra={"said": chat.message, "reply": answer.reply})

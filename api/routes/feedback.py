@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
+from api.admission import Owner
 from api.conversation import Feedback
-from api.owners import Owner
 from api.state import Service
 from api.store.feedback import rate
 

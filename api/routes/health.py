@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from api.schemas import Health, Readiness
+from api.schemas import Defaults, Health, Readiness
 from api.state import Service
 
 router = APIRouter(tags=["状态"])
@@ -16,14 +16,21 @@ async def healthz(service: Service) -> Health:
     return Health()
 
 
-@router.get("/readyz", summary="能否回答", response_description="模型已加载，并真正生成过一次")
+@router.get(
+    "/readyz",
+    summary="能否回答",
+    response_description="模型已加载，并真正生成过一次；会话存取得了",
+)
 async def readyz(service: Service) -> Readiness:
-    """模型加载、预热完之前返回 503；服务正在停止时也是。"""
+    """模型加载、预热完之前返回 503；会话的数据库连不上、服务正在停止时也是。"""
     service.generations.refuse_while_draining()
     bot = service.keeper.get()
+    await service.store.database.check()
     num_chars = bot.max_message_tokens(bot.defaults.max_new_tokens)
     return Readiness(
-        model=bot.name, max_message_chars=min(num_chars, service.settings.max_message_chars)
+        model=bot.name,
+        max_message_chars=min(num_chars, service.settings.max_message_chars),
+        defaults=Defaults.model_validate(bot.defaults),
     )
 
 

@@ -3,13 +3,15 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
+from fastapi.sse import KEEPALIVE_COMMENT
 
+from api.admission import Owner
 from api.disconnect import unless_disconnected
-from api.event_stream import STREAM_HEADERS, STREAM_RESPONSE, note_failure, reply_header
+from api.event_stream import STREAM_RESPONSE, note_failure, reply_header, stream_or_whole
 from api.generations import new_reply_id
 from api.handlers import as_problem
 from api.live_reply import LiveReply
@@ -17,7 +19,6 @@ from api.openai.answers import Chunk, Completion, ErrorAnswer, Model, Models
 from api.openai.completion import completion_events, require_model
 from api.openai.errors import as_openai_error
 from api.openai.request import CompletionRequest
-from api.owners import Owner
 from api.state import Service
 from chatbot.bot import Bot
 
@@ -64,12 +65,14 @@ async def chat_completions(
     会改变回复而做不到的字段（如 `logprobs`、`tools`）拒绝。错误是 OpenAI 的格式。
     """
     body, reply = begun
-    if body.stream:
-        with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
-        headers = {**STREAM_HEADERS, **reply_header(reply)}
-        return EventSourceResponse(_frames(reply, with_usage=with_usage), headers=headers)
-    response.headers.update(reply_header(reply))
-    return await unless_disconnected(request, reply.answer(Completion))
+    with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+    return await stream_or_whole(
+        request,
+        response,
+        _frames(reply, with_usage=with_usage) if body.stream else None,
+        partial(reply.answer, Completion),
+        reply_header(reply),
+    )
 
 
 @router.get("/models", summary="有哪些模型", response_description="一个：正在回答的那个")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 
+from api.admission import Owner
 from api.archive import exported, rows_of, summary_of, whole_session
 from api.conversation import (
     Conversation,
@@ -14,7 +15,6 @@ from api.conversation import (
     SessionSummary,
     StoredSession,
 )
-from api.owners import Owner
 from api.problems import invalid_field
 from api.schemas import plain
 from api.state import Service

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.sse import format_sse_event
 
 from api.desk import Writing
-from api.disconnect import unless_disconnected
-from api.event_stream import STREAM_HEADERS, STREAM_RESPONSE
+from api.event_stream import STREAM_RESPONSE, stream_or_whole
 from api.handlers import as_problem
 from api.problems import INTERNAL, to_json
 from api.schemas import Delta
@@ -41,16 +40,15 @@ async def admitted(body: WriteRequest, service: Service) -> AsyncIterator[Writin
     openapi_extra={"x-examples": _EXAMPLES},
 )
 async def write(
-    writing: Annotated[Writing, Depends(admitted)], request: Request
+    writing: Annotated[Writing, Depends(admitted)], request: Request, response: Response
 ) -> WriteAnswer | Response:
     """给一个开头，字符 GPT 一个字一个字接着写；再把写好的连同开头一起发来，就能一直写下去。
 
     `stream` 为 true 时返回事件流：若干个 `delta`（`{"text"}`），最后一个 `done`（整个结果）
     或 `error`（一个 problem）。客户端断开，就停笔。
     """
-    if writing.request.stream:
-        return EventSourceResponse(_events(writing), headers=STREAM_HEADERS)
-    return await unless_disconnected(request, writing.finish())
+    frames = _events(writing) if writing.request.stream else None
+    return await stream_or_whole(request, response, frames, writing.finish)
 
 
 async def _events(writing: Writing) -> AsyncIterator[bytes]:

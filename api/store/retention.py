@@ -1,6 +1,7 @@
 """How long sessions are kept: those that nobody used for too long are deleted."""
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -13,9 +14,9 @@ from api.store.tables import SessionRow
 _ROUND_SECONDS = 3600
 
 
-async def purge(database: Database, days: int) -> int:
+async def purge(database: Database, days: int, now: datetime | None = None) -> int:
     """Delete the sessions that were not used for this many days; returns how many."""
-    before = datetime.now(UTC) - timedelta(days=days)
+    before = (now or datetime.now(UTC)) - timedelta(days=days)
     query = delete(SessionRow).where(SessionRow.updated_at < before).returning(SessionRow.id)
     async with database.write() as db:
         removed = len((await db.scalars(query)).all())
@@ -25,11 +26,15 @@ async def purge(database: Database, days: int) -> int:
 
 
 class Purger:
-    """Purges when the service starts and every hour after; `days` 0 keeps everything."""
+    """Purges when the service starts and every hour after; `days` 0 keeps everything.
+
+    A clock that jumps while the service runs makes no session old.
+    """
 
     def __init__(self, database: Database, days: int) -> None:
         self._database = database
         self._days = days
+        self._began = datetime.now(UTC), time.monotonic()
         self._working: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,5 +53,10 @@ class Purger:
             with suppress(
                 StoreUnavailable
             ):  # logged where it was met; the next round may do better
-                await purge(self._database, self._days)
+                await purge(self._database, self._days, self._now())
             await asyncio.sleep(_ROUND_SECONDS)
+
+    def _now(self) -> datetime:
+        """The earlier of what the wall clock says and what must have passed since the start."""
+        moment, ticks = self._began
+        return min(datetime.now(UTC), moment + timedelta(seconds=time.monotonic() - ticks))

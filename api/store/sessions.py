@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, inspect, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.store.database import Database
 from api.store.errors import SessionConflict, SessionNotFound
-from api.store.tables import FeedbackRow, SessionRow, TurnRow
+from api.store.tables import Base, FeedbackRow, SessionRow, TurnRow
 
 MAX_TITLE_CHARS = 80
 _DERIVED_TITLE_CHARS = 40
@@ -94,11 +94,10 @@ class SessionStore:
             .order_by(TurnRow.index.desc())
             .limit(limit)
         )
-        async with self.database.read() as db:
-            turns = (await db.scalars(query)).all()
-        if not turns:
+        found = await self.database.read_by(lambda db: db.execute(query).mappings().all())
+        if not found:
             raise SessionNotFound(session_id)
-        return list(reversed(turns))
+        return [TurnRow(**values) for values in reversed(found)]
 
     async def append(self, turn: TurnRow, owner: str | None = None) -> None:
         """Store a finished turn; the first turn of a session makes the session, for this owner.
@@ -109,15 +108,17 @@ class SessionStore:
             SessionNotFound: when the session was deleted meanwhile.
             SessionConflict: when another process continued it meanwhile.
         """
+
+        def work(db: Connection) -> None:
+            if turn.index == 1:
+                _insert(db, [_session_of(turn, owner)])
+                _make_room(db, owner, self._max_per_owner, turn.session_id)
+            else:
+                _advance(db, turn)
+            _insert(db, [turn])
+
         try:
-            async with self.database.write() as db:
-                if turn.index == 1:
-                    db.add(_session_of(turn, owner))
-                    await db.flush()
-                    await make_room(db, owner, self._max_per_owner)
-                else:
-                    await _advance(db, turn)
-                db.add(turn)
+            await self.database.write_by(work)
         except IntegrityError as error:
             raise SessionConflict(turn.session_id) from error
 
@@ -125,13 +126,14 @@ class SessionStore:
         self, row: SessionRow, turns: Sequence[TurnRow], feedback: Sequence[FeedbackRow]
     ) -> None:
         """Store a conversation from outside as a session of its own."""
-        async with self.database.write() as db:
-            db.add(row)
-            await db.flush()
-            await make_room(db, row.owner, self._max_per_owner)
-            db.add_all(turns)
-            await db.flush()
-            db.add_all(feedback)
+
+        def work(db: Connection) -> None:
+            _insert(db, [row])
+            _make_room(db, row.owner, self._max_per_owner, row.id)
+            _insert(db, turns)
+            _insert(db, feedback)
+
+        await self.database.write_by(work)
 
     async def remove(self, session_id: str, owner: str | None = None) -> None:
         """Delete a session and its turns, from the file too.
@@ -144,17 +146,28 @@ class SessionStore:
         await self.database.scrub()
 
 
-async def make_room(session: AsyncSession, owner: str | None, num_kept: int) -> None:
-    """Delete all but an owner's last used sessions; nobody's are not counted."""
+def _insert(connection: Connection, rows: Sequence[Base]) -> None:
+    """Store new rows of one table; a session's unit of work takes as long as all the rest."""
+    if rows:
+        table = inspect(type(rows[0])).columns
+        values = [{column.key: getattr(row, column.key) for column in table} for row in rows]
+        connection.execute(insert(type(rows[0])), values)
+
+
+def _make_room(connection: Connection, owner: str | None, num_kept: int, new_id: str) -> None:
+    """Delete all but an owner's last used sessions; nobody's are not counted.
+
+    The new one stays, even if the clock was set back and all others seem younger.
+    """
     if owner is None:
         return
     unused = (
         select(SessionRow.id)
-        .where(SessionRow.owner == owner)
+        .where(SessionRow.owner == owner, SessionRow.id != new_id)
         .order_by(SessionRow.updated_at.desc(), SessionRow.id.desc())
-        .offset(num_kept)
+        .offset(num_kept - 1)
     )
-    await session.execute(delete(SessionRow).where(SessionRow.id.in_(unused)))
+    connection.execute(delete(SessionRow).where(SessionRow.id.in_(unused)))
 
 
 def _session_of(turn: TurnRow, owner: str | None) -> SessionRow:
@@ -169,7 +182,7 @@ def _session_of(turn: TurnRow, owner: str | None) -> SessionRow:
     )
 
 
-async def _advance(session: AsyncSession, turn: TurnRow) -> None:
+def _advance(connection: Connection, turn: TurnRow) -> None:
     """Take the session from the version that this turn continues to the next."""
     query = (
         update(SessionRow)
@@ -177,6 +190,6 @@ async def _advance(session: AsyncSession, turn: TurnRow) -> None:
         .values(version=turn.index, updated_at=turn.created_at)
         .returning(SessionRow.id)
     )
-    if await session.scalar(query) is None:
-        gone = await session.get(SessionRow, turn.session_id) is None
-        raise (SessionNotFound if gone else SessionConflict)(turn.session_id)
+    if connection.scalar(query) is None:
+        known = connection.scalar(select(SessionRow.id).where(SessionRow.id == turn.session_id))
+        raise (SessionNotFound if known is None else SessionConflict)(turn.session_id)

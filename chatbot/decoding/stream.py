@@ -1,11 +1,14 @@
 """The way of a reply's ids from the engine's thread to the event loop that asked for it."""
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 
 from chatbot.decoding.request import FinishReason, Request
 from chatbot.decoding.timing import Timing
 from chatbot.errors import GenerationFailed
+
+Items = list[int | Exception | None]
 
 
 class TokenStream:
@@ -22,6 +25,7 @@ class TokenStream:
         self._loop = asyncio.get_running_loop()
         self._items: asyncio.Queue[int | Exception | None] = asyncio.Queue()
         self._num_delivered = 0  # of the engine's thread
+        self._comes_whole = False
         self._has_ended = False
         self.is_cancelled = False
         self.timing = Timing()
@@ -56,17 +60,25 @@ class TokenStream:
             self._items.put_nowait(None)  # wakes whoever waits for the next id
             self._stop(self._request)
 
+    def come_whole(self) -> None:
+        """Send the ids with the end only: whoever reads them anyway then is woken but once."""
+        self._comes_whole = True
+
     def deliver(self, error: Exception | None = None) -> None:
         """Send what is new, and the end if it has come (the engine's thread calls this)."""
-        items: list[int | Exception | None] = []
+        deliver([self], error)
+
+    def _take(self, error: Exception | None) -> Items:
+        """Return what is to be sent."""
+        is_over = error is not None or self._request.is_finished
+        if self._comes_whole and not is_over:
+            return []
+        items: Items = []
         items += self._request.output_ids[self._num_delivered :]
         self._num_delivered += len(items)
-        if error is not None or self._request.is_finished:
+        if is_over:
             items.append(error or self._failure())
-        try:
-            self._loop.call_soon_threadsafe(self._receive, items)
-        except RuntimeError:  # the loop is closed, so nobody listens
-            self._stop(self._request)
+        return items
 
     def _failure(self) -> GenerationFailed | None:
         error = self._request.error
@@ -76,6 +88,27 @@ class TokenStream:
         failure.__cause__ = error
         return failure
 
-    def _receive(self, items: list[int | Exception | None]) -> None:
+    def _receive(self, items: Items) -> None:
         for item in items:
             self._items.put_nowait(item)
+
+
+def deliver(streams: Iterable[TokenStream], error: Exception | None = None) -> None:
+    """Send what is new of several streams, waking their event loop once for all of them."""
+    by_loop = defaultdict(list)
+    for stream in streams:
+        by_loop[stream._loop].append(stream)
+    for loop, listening in by_loop.items():
+        news = [(stream, items) for stream in listening if (items := stream._take(error))]
+        if not news and not loop.is_closed():
+            continue
+        try:
+            loop.call_soon_threadsafe(_receive, news)
+        except RuntimeError:  # the loop is closed, so nobody listens
+            for stream in listening:
+                stream._stop(stream._request)
+
+
+def _receive(news: Iterable[tuple[TokenStream, Items]]) -> None:
+    for stream, items in news:
+        stream._receive(items)

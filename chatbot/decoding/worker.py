@@ -10,7 +10,7 @@ import torch
 
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.request import Request
-from chatbot.decoding.stream import TokenStream
+from chatbot.decoding.stream import TokenStream, deliver
 from chatbot.decoding.timing import Timing
 from chatbot.decoding.vitals import Vitals
 from chatbot.errors import EngineStopped, QueueFull
@@ -131,8 +131,7 @@ class Worker:
             self._is_closing = True
             streams = list(self._streams.values())
             self._streams.clear()
-        for stream in streams:
-            stream.deliver(EngineStopped())
+        deliver(streams, EngineStopped())
 
     def _step(self) -> list[Request]:
         began = self._step_began = time.monotonic()
@@ -178,6 +177,7 @@ class Worker:
             self._deliver([request])
 
     def _deliver(self, requests: list[Request]) -> None:
+        streams: list[TokenStream] = []
         for request in requests:
             stream = self._streams.get(request)
             if stream is None:  # it had ended before it was cancelled
@@ -188,7 +188,8 @@ class Worker:
                 with self._orders:
                     self._streams.pop(request, None)  # `close` may have given it up
                 self._note_end(request, stream.timing)
-            stream.deliver()
+            streams.append(stream)
+        deliver(streams)
 
     def _note_end(self, request: Request, timing: Timing) -> None:
         timing.end(request)

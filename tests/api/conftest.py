@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,12 +120,14 @@ class Live:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
 
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_from_outside() -> Iterator[None]:
     """No test may meet the database, or any other setting, of whoever runs it."""
-    for name in os.environ:
-        if name.startswith(("XIANLIAO_", "DATABASE_URL")):
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in os.environ:
+            if name.startswith(("XIANLIAO_", "DATABASE_URL", "OTEL_")):
+                monkeypatch.delenv(name)
+        yield
 
 
 @pytest.fixture
@@ -184,19 +186,32 @@ def real_client(make_client: Callable[..., TestClient], settings: Settings) -> T
     return make_client(settings, Bot.from_checkpoint)
 
 
+@pytest.fixture(scope="session")
+def serve_on_a_port() -> Callable[..., AbstractContextManager[Live]]:
+    """For services that outlive a test: `on_a_port`."""
+    return on_a_port
+
+
+@pytest.fixture(scope="session")
+def scripted_bot() -> type[ScriptedBot]:
+    """For bots that outlive a test."""
+    return ScriptedBot
+
+
 @pytest.fixture
 def serve_live(settings: Settings) -> Iterator[Callable[..., Live]]:
     """Start services on real ports; they stop with the test."""
     with ExitStack() as stack:
 
         def start(load_bot: Callable[[Path], Any] = Bot.from_checkpoint) -> Live:
-            return stack.enter_context(_on_a_port(settings, load_bot))
+            return stack.enter_context(on_a_port(settings, load_bot))
 
         yield start
 
 
 @contextmanager
-def _on_a_port(settings: Settings, load_bot: Callable[[Path], Any]) -> Iterator[Live]:
+def on_a_port(settings: Settings, load_bot: Callable[[Path], Any]) -> Iterator[Live]:
+    """A service on a real port until the context ends."""
     app, wait_until_ready = _make_app(settings, load_bot)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5)

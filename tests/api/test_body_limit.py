@@ -62,5 +62,37 @@ def test_a_body_is_counted_whatever_was_declared(declared: bytes | None) -> None
     assert error.value.problem.status == 413
 
 
+def test_a_body_that_does_not_come_is_waited_for_so_long_only() -> None:
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    limited = BodyLimit(read_everything, max_bytes=10, max_seconds=0.01)
+    with pytest.raises(ProblemError) as error:
+        asyncio.run(limited(scope, receive, send))
+    assert error.value.problem.status == 408
+
+
+def test_who_sent_all_may_wait_as_long_as_it_takes() -> None:
+    messages = [{"type": "http.request", "body": b"1", "more_body": False}]
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        assert await receive() == {"type": "http.disconnect"}
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await asyncio.sleep(0.05)  # longer than a body may take
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    asyncio.run(BodyLimit(app, max_bytes=10, max_seconds=0.02)(scope, receive, receive))
+
+
 def test_a_disconnect_is_passed_on() -> None:
     assert call([], None)[1]["body"] == b""

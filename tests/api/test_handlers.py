@@ -143,8 +143,8 @@ def test_wrong_addresses_and_methods_are_problems(
 
 
 def test_all_methods_of_a_path_are_told(client: TestClient) -> None:
-    assert client.put("/sessions/a").headers["allow"] == "DELETE, GET, PATCH"
-    assert client.put("/sessions").headers["allow"] == "DELETE, GET"
+    assert client.put("/sessions/a").headers["allow"] == "DELETE, GET, HEAD, PATCH"
+    assert client.put("/sessions").headers["allow"] == "DELETE, GET, HEAD"
     assert client.put("/chat").headers["allow"] == "POST"
 
 

@@ -40,3 +40,8 @@ def test_pages_of_listed_origins_alone_may_call(
 def test_by_default_no_other_origin_may_call(client: TestClient) -> None:
     answer = client.get("/healthz", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in answer.headers
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    refused = client.options("/chat", headers=asked)
+    assert refused.status_code == 405
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert not [name for name in refused.headers if name.startswith("access-control")]

@@ -27,6 +27,32 @@ def test_each_address_and_each_key_counts_for_itself() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1:2:3", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("10.0.0.1", "::ffff:10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("testclient", "testserver", False),
+    ],
+)
+def test_a_whole_network_of_version_six_is_one_asker(
+    first: str, second: str, are_one: bool
+) -> None:
+    async def run() -> bool:
+        limits = RateLimits(per_address="1/hour")
+        await limits.check_address(first)
+        try:
+            await limits.check_address(second)
+        except ProblemError:
+            return True
+        return False
+
+    assert asyncio.run(run()) is are_one
+
+
 def test_of_several_rules_the_tightest_counts() -> None:
     async def run() -> None:
         limits = RateLimits(per_address="3/minute;4/hour")

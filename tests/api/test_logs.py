@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.logs import set_up_logs
-from api.settings import Settings
+from api.settings import LogFormat, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,16 @@ def test_each_request_is_one_line_of_json_without_what_was_said(
     assert 0 <= line["seconds"] < 60
     for secret in ("阿青", "好呀", "secret"):
         assert secret not in str(written)
+
+
+def test_no_line_has_an_id_that_opens_a_session(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("json", "info")
+    session_id = client.post("/chat", json={"message": "我叫阿青"}).json()["session_id"]
+    assert client.get(f"/sessions/{session_id}/export").status_code == 200
+    written = [line for line in lines(capsys.readouterr().err) if "httpx" not in line["logger"]]
+    assert [line["path"] for line in written] == ["/chat", "/sessions/{id}/export"]
 
 
 def test_what_was_said_is_logged_when_it_is_asked_for(
@@ -81,3 +91,16 @@ def test_as_text_it_is_readable(client: TestClient, capsys: pytest.CaptureFixtur
     set_up_logs("text", "info")
     client.get("/healthz")
     assert "path=/healthz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_path_makes_a_line_of_its_own(
+    client: TestClient, capsys: pytest.CaptureFixture[str], form: LogFormat
+) -> None:
+    set_up_logs(form, "info")
+    client.get("/%0Aevent=forged%0D%1B[31m")
+    written = capsys.readouterr().err
+    assert "forged" in written
+    own = [line for line in written.splitlines() if "HTTP Request" not in line]
+    assert len(own) == 1
+    assert "\x1b" not in written

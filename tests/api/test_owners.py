@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from api.owners import COOKIE
+from api.cookie import COOKIE
 from api.settings import Settings
 
 

@@ -66,6 +66,26 @@ def test_it_answers_in_pieces_that_join_to_the_reply(bot: Bot) -> None:
     asyncio.run(talk())
 
 
+def test_a_generation_knows_when_the_engine_and_the_guard_did_what(bot: Bot) -> None:
+    async def talk() -> None:
+        generation = bot.start([], "今天天气怎么样", PARAMS)
+        await generation.wait()
+        moments = generation.moments
+        assert moments is not None
+        assert moments.started is not None
+        assert moments.ended is not None
+        times = [moments.submitted, moments.started, *moments.steps, moments.ended]
+        assert times == sorted(times)
+        assert len(generation.checks) == 2, "the message and the whole reply"
+        assert all(began <= ended for began, ended in generation.checks)
+        answered_alone = bot.start([], "我不想活了", PARAMS)
+        await answered_alone.wait()
+        assert answered_alone.moments is None
+        assert len(answered_alone.checks) == 1
+
+    asyncio.run(talk())
+
+
 def test_greedy_equals_the_text_of_generate(tiny_checkpoint: Path) -> None:
     bot = Bot.from_checkpoint(tiny_checkpoint, precision="float32")
     model = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32)

@@ -52,6 +52,7 @@ class Tokens:
         self.finish_reason = reason
         self.num_read = 0
         self.num_cancels = 0
+        self.comes_whole = False
 
     async def __anext__(self) -> int:
         if self._ids:
@@ -60,6 +61,9 @@ class Tokens:
         if self._error is not None:
             raise self._error
         raise StopAsyncIteration
+
+    def come_whole(self) -> None:
+        self.comes_whole = True
 
     def cancel(self) -> None:
         self.num_cancels += 1
@@ -168,3 +172,14 @@ def test_wait_gives_the_whole_reply_as_often_as_asked() -> None:
         assert await generation.wait() is reply is generation.reply
 
     asyncio.run(talk())
+
+
+@pytest.mark.parametrize(("stops", "whole"), [((), True), (("完",), False)])
+def test_who_waits_is_woken_once_unless_the_text_may_end_it(
+    stops: tuple[str, ...], whole: bool
+) -> None:
+    tokens = Tokens(ids_of("你好"), "stop")
+    draft = Draft(ENCODER.decode, StubGuard(), ORIGIN, stops)  # type: ignore[arg-type]
+    generation = Generation(draft, tokens)  # type: ignore[arg-type]
+    assert asyncio.run(generation.wait()).text == "你好"
+    assert tokens.comes_whole is whole

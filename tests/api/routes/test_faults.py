@@ -1,8 +1,10 @@
 """What a client sees when the engine fails, when it hangs, and when the clock jumps."""
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from fastapi.testclient import TestClient
 from api.settings import Settings
 
 Until = Callable[[Callable[[], bool]], None]
+ROOT = Path(__file__).parents[3]
 HELLO: dict[str, Any] = {"message": "你好", "max_new_tokens": 8}
 
 
@@ -86,3 +89,13 @@ def test_a_clock_that_jumps_changes_no_reply_and_no_limit_for_long(
     assert 200 in seen
     assert set(seen) <= {200, 429}
     assert client.get("/healthz").status_code == 200
+
+
+def test_each_row_of_the_table_names_a_test_that_exists() -> None:
+    rows = (ROOT / "docs" / "faults.md").read_text("utf-8").splitlines()[6:]
+    assert len(rows) > 20
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert len(cells) == 5, row
+        named = re.fullmatch(r"`(tests/[\w/]+\.py)`", cells[-1])
+        assert cells[-1] == "同上" or (named and (ROOT / named[1]).is_file()), row

@@ -43,6 +43,16 @@ def test_alive_at_once_and_ready_when_the_bot_is(
             "status": "ready",
             "model": "scripted",
             "max_message_chars": num_chars,
+            "defaults": {
+                "temperature": 0.7,
+                "top_k": 0,
+                "top_p": 0.9,
+                "min_p": 0.0,
+                "repetition_penalty": 1.1,
+                "no_repeat_ngram": 0,
+                "max_new_tokens": 64,
+                "candidates": 1,
+            },
         }
     assert bot.num_closed == 1
 
@@ -52,3 +62,16 @@ def test_the_operators_limit_counts_when_it_is_tighter(
 ) -> None:
     client = make_client(settings.model_copy(update={"max_message_chars": 9}), lambda _: bot)
     assert client.get("/readyz").json()["max_message_chars"] == 9
+
+
+def test_not_ready_while_the_sessions_cannot_be_reached(
+    client: TestClient, settings: Settings
+) -> None:
+    file = settings.data_dir / "xianliao.db"
+    moved = file.rename(file.with_name("moved.db"))
+    refused = client.get("/readyz")
+    assert refused.status_code == 503
+    assert refused.json()["title"] == "会话暂时存取不了"
+    assert client.get("/healthz").status_code == 200
+    moved.rename(file)
+    assert client.get("/readyz").status_code == 200

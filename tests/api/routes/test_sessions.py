@@ -225,7 +225,10 @@ def test_a_long_conversation_is_imported_whole(client: TestClient) -> None:
         ({"turns": [{"user": "你好"}]}, "turns.0.bot 不能缺少"),
         ({"turns": [{"user": " ", "bot": "好"}]}, "turns.0.user 不能全是空白"),
         ({"turns": [{"user": "a", "bot": "\x00"}]}, "turns.0.bot 含有控制字符"),
-        ({"turns": [{"user": "a", "bot": "b", "created_at": "昨天"}]}, "turns.0.created_at"),
+        *(
+            ({"turns": [{"user": "a", "bot": "b", "created_at": moment}]}, "turns.0.created_at")
+            for moment in ("昨天", 1_700_000_000, "1700000000", "2026-01-31T08:00:00", "2026-01-31")
+        ),
         (
             {"turns": [{"user": "a", "bot": "b", "created_at": "0001-01-01T00:00:00+09:00"}]},
             "不是能用的时间",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from api.settings import Settings
 from api.store.database import Database, open_database
@@ -97,8 +97,9 @@ def test_a_full_disk_stores_nothing_and_is_forgotten_when_there_is_room(
     tmp_path: Path, in_store: InStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def limit_pages(store: SessionStore, number: int) -> None:
-        async with store.database.read() as db:
-            await db.execute(text(f"PRAGMA max_page_count = {number}"))
+        await store.database.read_by(
+            lambda db: db.execute(text(f"PRAGMA max_page_count = {number}"))
+        )
 
     async def body(store: SessionStore) -> None:
         await store.append(turn("a"))
@@ -130,6 +131,7 @@ def test_postgres_goes_and_comes_back_under_a_running_service(
             client.post("/chat", json={"message": "新的"}),
             client.get(f"/sessions/{session_id}"),
             client.delete(f"/sessions/{session_id}"),
+            client.get("/readyz"),
         ):
             assert response.status_code == 503
             assert response.headers["content-type"] == "application/problem+json"
@@ -147,3 +149,31 @@ def test_postgres_goes_and_comes_back_under_a_running_service(
     assert client.get(f"/sessions/{session_id}").status_code == 200
     turns = client.get(f"/sessions/{session_id}").json()["turns"]
     assert [turn["user"] for turn in turns] == ["你好", "还在吗"]
+
+
+def test_work_is_stored_whole_or_not_at_all(url: str, in_store: InStore) -> None:
+    def count(db: Connection) -> int:
+        return db.scalar(text("SELECT count(*) FROM sessions")) or 0
+
+    def broken(db: Connection) -> None:
+        db.execute(text("DELETE FROM sessions"))
+        assert count(db) == 0
+        raise KeyError("half way")
+
+    async def body(store: SessionStore) -> None:
+        await asyncio.gather(*(store.append(turn(name)) for name in "abcdef"))
+        with pytest.raises(KeyError):
+            await store.database.write_by(broken)
+        assert await store.database.read_by(count) == 6
+
+    in_store(url, body)
+
+
+def test_a_database_in_memory_is_one_database(in_store: InStore) -> None:
+    async def body(store: SessionStore) -> None:
+        await store.append(turn("a"))
+        await store.append(turn("a", 2))
+        assert [row.index for row in await store.last_turns("a")] == [1, 2]
+        await store.database.check()
+
+    in_store("sqlite://", body)

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -66,8 +67,9 @@ def test_it_is_done_again_and_again_through_trouble(
     outcomes = iter([StoreUnavailable("gone"), 0, 0])
     third = asyncio.Event()
 
-    async def purge_in_trouble(_database: object, days: int) -> int:
+    async def purge_in_trouble(_database: object, days: int, now: datetime) -> int:
         assert days == 7
+        assert abs(datetime.now(UTC) - now) < timedelta(hours=1)
         outcome = next(outcomes, None)
         if outcome is None:
             third.set()
@@ -85,6 +87,36 @@ def test_it_is_done_again_and_again_through_trouble(
         async with asyncio.timeout(60):
             await third.wait()
         await purger.close()
+
+    in_store(f"sqlite:///{tmp_path / 'sessions.db'}", body)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-3650), timedelta(days=3650)])
+def test_a_clock_that_jumps_makes_no_session_old(
+    tmp_path: Path, in_store: InStore, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    purged = asyncio.Event()
+
+    async def purge_and_tell(*arguments: Any) -> int:
+        removed = await purge(*arguments)
+        purged.set()
+        return removed
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + jump
+
+    async def body(store: SessionStore) -> None:
+        await store.append(turn("young", 1))
+        purger = Purger(store.database, days=7)
+        monkeypatch.setattr(retention, "datetime", Jumped)
+        monkeypatch.setattr(retention, "purge", purge_and_tell)
+        purger.start()
+        async with asyncio.timeout(60):
+            await purged.wait()
+        await purger.close()
+        assert await ids_of(store) == {"young"}
 
     in_store(f"sqlite:///{tmp_path / 'sessions.db'}", body)
 

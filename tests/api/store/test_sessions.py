@@ -177,6 +177,16 @@ def test_one_session_too_many_and_the_one_unused_for_longest_goes(
     in_store(url, body)
 
 
+def test_a_new_session_stays_though_the_clock_was_set_back(url: str, in_store: InStore) -> None:
+    async def body(store: SessionStore) -> None:
+        for name in "abc":
+            await store.append(turn(name, 1, at=NOON), "owner")
+        await store.append(turn("d", 1, at=NOON - timedelta(days=1)), "owner")
+        assert await ids_of(store) == {"b", "c", "d"}
+
+    in_store(url, body)
+
+
 def test_of_two_processes_that_continue_a_session_one_is_told(url: str, in_store: InStore) -> None:
     async def body(store: SessionStore) -> None:
         another = await Database.open(url)

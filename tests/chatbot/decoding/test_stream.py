@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chatbot.decoding.request import Request
-from chatbot.decoding.stream import TokenStream
+from chatbot.decoding.stream import TokenStream, deliver
 from chatbot.errors import EngineStopped, GenerationFailed
 
 MakeRequest = Callable[..., Request]
@@ -120,3 +120,57 @@ def test_the_request_is_stopped_when_nobody_can_listen_any_more(make_request: Ma
     stream = asyncio.run(leave())
     stream.deliver()
     assert stopped == [request]
+
+
+def test_a_stream_that_comes_whole_comes_with_its_end(make_request: MakeRequest) -> None:
+    async def talk() -> None:
+        request = make_request()
+        stream = TokenStream(request, lambda _: None)
+        request.sequences[0].append(10)
+        stream.deliver()
+        stream.come_whole()
+        request.sequences[0].append(11)
+        stream.deliver()
+        assert await anext(stream) == 10
+        early = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not early.done()
+        request.sequences[0].append(12)
+        request.finish("length")
+        stream.deliver()
+        assert [await early, *await read(stream)] == [11, 12]
+
+    asyncio.run(talk())
+
+
+def test_an_error_ends_a_stream_that_comes_whole(make_request: MakeRequest) -> None:
+    async def talk() -> None:
+        stream = TokenStream(make_request(), lambda _: None)
+        stream.come_whole()
+        stream.deliver(EngineStopped())
+        with pytest.raises(EngineStopped):
+            await anext(stream)
+
+    asyncio.run(talk())
+
+
+def test_streams_are_delivered_together_and_a_loop_is_woken_once(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talk() -> None:
+        requests = [make_request() for _ in range(3)]
+        streams = [TokenStream(request, lambda _: None) for request in requests]
+        for token_id, request in enumerate(requests, start=10):
+            request.sequences[0].append(token_id)
+        loop, wakes = asyncio.get_running_loop(), []
+        wake = loop.call_soon_threadsafe
+        monkeypatch.setattr(
+            loop, "call_soon_threadsafe", lambda *call: (wakes.append(call), wake(*call))
+        )
+        deliver(streams)
+        deliver(streams)  # nothing is new
+        assert [await anext(stream) for stream in streams] == [10, 11, 12]
+        assert len(wakes) == 1
+
+    asyncio.run(talk())
