@@ -43,7 +43,7 @@ def flops_per_token(model: GPT2LMHeadModel, length: int) -> int:
     left_out = sum(weight.numel() for weight in looked_up if weight is not model.lm_head.weight)
     num_weights = sum(weight.numel() for weight in model.parameters()) - left_out
     num_layers, width = int(model.config.n_layer), int(model.config.n_embd)
-    return 6 * num_weights + 12 * num_layers * width * length
+    return int(6 * num_weights + 12 * num_layers * width * length)
 
 
 def peak_flops(override: float = 0.0) -> float:
