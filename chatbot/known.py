@@ -21,8 +21,8 @@ MAX_KNOWN = 100_000  # an index of them takes about 150 MB
 MIN_SIMILARITY = 0.2
 _LEFT_OUT = 0.25  # chance, by the seed, so that asking again may bring something else
 _NUM_CONSIDERED = 400
-_LATER, _SHORT_LATER = 0.85, 0.3  # trust in an exchange that came later in its dialogue: a short
-_SHORT = 4  # message there (哈哈, 好吧), of this many characters, was answered by what came before
+_LATER = 0.85  # trust in an exchange that came later in its dialogue
+_SHORT = 4  # a message there of so few characters (哈哈, 好吧) is answered by what came before it
 _MARK = "接"  # in the file, of an exchange that is not the first of its dialogue
 
 
@@ -46,10 +46,7 @@ class KnownReply:
     @property
     def trust(self) -> float:
         """How far its message alone tells when the reply fits, 0 to 1."""
-        if self.opens:
-            return 1.0
-        is_vague = len(_normalise(self.message)) <= _SHORT and not self.needs
-        return _SHORT_LATER if is_vague else _LATER
+        return 1.0 if self.opens else _LATER
 
 
 @dataclass(frozen=True)
@@ -61,12 +58,14 @@ class Match:
 
 
 def known_replies(utterances: Sequence[str]) -> list[KnownReply]:
-    """Return every exchange of a dialogue."""
+    """Return the exchanges of a dialogue, but for later ones whose message alone says nothing."""
     found: list[KnownReply] = []
     said: frozenset[str] = frozenset()
     for message, reply in zip(utterances[::2], utterances[1::2], strict=False):
         said |= _bigrams(message)
-        found.append(KnownReply(message, reply, said & _bigrams(reply), opens=not found))
+        item = KnownReply(message, reply, said & _bigrams(reply), opens=not found)
+        if item.opens or item.needs or len(_normalise(message)) > _SHORT:
+            found.append(item)
         said |= _bigrams(reply)
     return found
 

@@ -85,8 +85,8 @@ def test_a_seed_repeats_its_choice_and_another_may_bring_something_else() -> Non
     assert len(set(found)) > 1
 
 
-def test_what_came_later_in_its_dialogue_is_trusted_less_the_shorter_its_message() -> None:
-    talk = ("开头的一句", "甲。", "哈哈", "乙。", "后来说得长的一句", "丙。", "好吧", "开头好。")
+def test_what_came_later_in_its_dialogue_is_trusted_less() -> None:
+    talk = ("开头的一句", "甲。", "后来说得长的一句", "丙。", "好吧", "开头好。")
     known = KnownReplies(known_replies(talk))
 
     def similarity(message: str) -> float:
@@ -95,7 +95,12 @@ def test_what_came_later_in_its_dialogue_is_trusted_less_the_shorter_its_message
         )
         return next(found).similarity
 
-    assert [similarity(message) for message in talk[::2]] == pytest.approx([1, 0.3, 0.85, 0.85])
+    assert [similarity(message) for message in talk[::2]] == pytest.approx([1, 0.85, 0.85])
+
+
+def test_what_only_answers_the_talk_before_it_is_not_known() -> None:
+    talk = ("哈哈", "笑什么？", "哈哈", "还笑。", "好吧", "那就好。")
+    assert [item.reply for item in known_replies(talk)] == ["笑什么？"]
 
 
 def test_the_answer_to_a_like_question_is_not_the_answer_to_this_one() -> None:
