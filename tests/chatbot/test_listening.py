@@ -27,6 +27,7 @@ POOLS = (UNKNOWING, WONDERING, UNABLE, LISTENING)
         ("为什么啊，太难了？", WONDERING),
         ("帮我写个请假条", UNABLE),
         ("给我取个英文名吧", UNABLE),
+        ("看过了，再来一部", UNABLE),
         ("预算五百以内，你给个主意呗", UNABLE),
         ("没什么朋友，微信一天都不响一次", LISTENING),
         ("婆婆非要给孩子喂饭，说了也不听", LISTENING),
