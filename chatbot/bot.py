@@ -264,8 +264,9 @@ class Bot:
         assert params.seed is not None
         ear = self._suggestions.fallback(history, message, params.seed)
         (ids,) = self._encoder.encode_utterances([ear.reply])
-        fits = len(ids) <= params.max_new_tokens
-        return Fallback(tuple(ids), ear.floor, ear.min_prior) if fits else None
+        if len(ids) > params.max_new_tokens:
+            return None
+        return Fallback(tuple(ids), ear.floor, ear.floor_proposed, ear.min_prior)
 
     def _draft_without_model(self, reply: str, params: SamplingParams, checks: Checks) -> Draft:
         seed = params.seeded().seed

@@ -12,9 +12,9 @@ _RETORT_FITS = 0.6  # how like the message a retort's occasion is taken to be
 # How like a question of fact a known one must be, and how much of it that must hold: a small model
 # makes facts up, and the right answer to another question is wrong.
 _SURE, _COVERAGE = 0.45, 0.85
-# What a reply must be worth. In the middle of a talk the model errs more often, and to what is told
-# rather than asked an open ear is a good answer.
-_FLOOR, _FLOOR_IN_TALK = 0.2, 1.5
+# What a sampled reply must be worth, and a known one. In the middle of a talk both err more often,
+# and to what is told rather than asked an open ear is a good answer.
+_FLOORS, _FLOORS_IN_TALK = (0.2, 0.2), (0.7, 1.5)
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class OpenEar:
 
     reply: str
     floor: float
+    floor_proposed: float
     min_prior: float
 
 
@@ -47,8 +48,11 @@ class Suggestions:
 
     def fallback(self, history: Sequence[str], message: str, seed: int) -> OpenEar:
         """Return what to say rather than something poor."""
+        is_told = bool(history) and not asks_anything(message)
+        floor, floor_proposed = _FLOORS_IN_TALK if is_told else _FLOORS
         return OpenEar(
             reply=listening_reply(message, history, seed),
-            floor=_FLOOR_IN_TALK if history and not asks_anything(message) else _FLOOR,
+            floor=floor,
+            floor_proposed=floor_proposed,
             min_prior=_SURE if asks_fact(message) else 0.0,
         )

@@ -40,13 +40,19 @@ class Fallback:
 
     Attributes:
         ids: the reply, without a stop id.
-        floor: what a reply must be worth, in nats a token.
+        floor: what a sampled reply must be worth, in nats a token.
+        floor_proposed: what a proposal must be.
         min_prior: of a proposal that is good enough; above 0, no sampled reply is.
     """
 
     ids: tuple[int, ...]
     floor: float
+    floor_proposed: float
     min_prior: float = 0.0
+
+    def is_better(self, worth: float, prior: float) -> bool:
+        """Whether it is to be said instead of a reply that is worth so much."""
+        return worth < (self.floor_proposed if prior else self.floor) or prior < self.min_prior
 
 
 class Request:

@@ -37,7 +37,7 @@ def choose(decoder: Decoder, request: Request, weights: RankingWeights) -> None:
     reply = replies[best]
     fallback = request.fallback
     worth = ranking.score(reply, utterances, weights)
-    if fallback is not None and (worth < fallback.floor or reply.prior < fallback.min_prior):
+    if fallback is not None and fallback.is_better(worth, reply.prior):
         request.choose(list(fallback.ids), "stop")
     else:
         request.choose(list(reply.ids), "stop" if reply.has_stop else "length")

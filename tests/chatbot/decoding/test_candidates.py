@@ -120,13 +120,20 @@ def test_a_proposal_that_was_sampled_too_counts_once_with_its_prior(
 
 
 @pytest.mark.parametrize(
-    ("floor", "prior", "min_prior", "gives_way"),
-    [(-100, 0, 0, False), (100, 0, 0, True), (-100, 0.5, 0.6, True), (-100, 0.7, 0.6, False)],
+    ("floors", "prior", "min_prior", "gives_way"),
+    [
+        ((-100, 1000), 0, 0, False),
+        ((1000, -100), 0, 0, True),
+        ((1000, -100), 0.5, 0, False),
+        ((-100, 1000), 0.5, 0, True),
+        ((-100, -100), 0.5, 0.6, True),
+        ((-100, -100), 0.7, 0.6, False),
+    ],
 )
 def test_a_poor_reply_gives_way_to_the_fallback(
     model: GPT2LMHeadModel,
     rules: TokenRules,
-    floor: float,
+    floors: tuple[float, float],
     prior: float,
     min_prior: float,
     gives_way: bool,
@@ -135,7 +142,7 @@ def test_a_poor_reply_gives_way_to_the_fallback(
     weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=200)
     proposals = (Proposal((20, 21, 22), prior),) if prior else ()
     plain = run(Engine(model, weights=weights), Request(PROMPT, params, rules, proposals=proposals))
-    fallback = Fallback((30, 31), floor, min_prior)
+    fallback = Fallback((30, 31), *floors, min_prior)
     request = Request(PROMPT, params, rules, proposals=proposals, fallback=fallback)
     run(Engine(model, weights=weights), request)
     assert request.output_ids == ([30, 31] if gives_way else plain.output_ids)
