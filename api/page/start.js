@@ -2,10 +2,11 @@
 
 const LONGEST_WAIT_MS = 500;
 
-const after = (wait) => new Promise((resolve) => setTimeout(resolve, wait));
-const painted = new Promise(requestAnimationFrame).then(() => after(0));
-// A tab in the background paints nothing, but gets ready all the same.
-await Promise.race([painted, after(LONGEST_WAIT_MS)]);
+await new Promise((resolve) => {
+  new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
+  // A tab in the background paints nothing, but gets ready all the same.
+  setTimeout(resolve, LONGEST_WAIT_MS);
+});
 document.head.append(document.getElementById("modules").content);
 import("./main.js").catch((error) => {
   console.error(error);

@@ -10,6 +10,8 @@ export class Tabs {
     window.addEventListener("hashchange", () => this.#show().focus());
     for (const tab of this.#all) tab.addEventListener("keydown", (event) => this.#onKey(event));
     this.#show();
+    // Until now they had no layout: a browser that looks for forms would have waited for it.
+    for (const panel of document.querySelectorAll("[role=tabpanel]")) panel.hidden = false;
   }
 
   /** Show a tab that was not there at first. @param {string} id */
