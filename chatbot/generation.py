@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
+from chatbot.likelihood import LikelyId, LikelyToken
 from chatbot.safety.guard import Guard
 from chatbot.stop_sequences import StopSequences
 
 Decode = Callable[[Sequence[int]], str]
+Spell = Callable[[Sequence[LikelyId], str], list[LikelyToken]]
 Verdict = TypeVar("Verdict")
 FinishReason = Literal["stop", "length", "filtered"]
 
@@ -39,6 +41,10 @@ class TokenStream(Protocol):
     @property
     def finish_reason(self) -> str | None:
         """``"stop"`` or ``"length"`` once the reply is whole."""
+
+    @property
+    def log_probs(self) -> Sequence[LikelyId] | None:
+        """How likely each id was, once they have come; None: nobody asked."""
 
     async def __anext__(self) -> int: ...
 
@@ -187,9 +193,13 @@ class Generation:
     will be no more. Cancelling the task that awaits a piece cancels the generation.
     """
 
-    def __init__(self, draft: Draft, tokens: TokenStream | None) -> None:
+    def __init__(
+        self, draft: Draft, tokens: TokenStream | None, spell: Spell | None = None
+    ) -> None:
+        """Read ``tokens`` into a draft; ``spell`` tells how likely they were, in text."""
         self._draft = draft
         self._tokens = tokens
+        self._spell = spell
 
     @property
     def reply(self) -> Reply:
@@ -201,6 +211,20 @@ class Generation:
         if self._draft.reply is None or self._draft.pieces:
             raise RuntimeError("there is no whole reply: it is under way, or it was stopped")
         return self._draft.reply
+
+    @property
+    def log_probs(self) -> list[LikelyToken] | None:
+        """How likely the model found each token that left whole; None: nobody asked.
+
+        None as well for a filtered reply: what it says instead is not the model's.
+
+        Raises:
+            RuntimeError: as ``reply``.
+        """
+        found = self._tokens.log_probs if self._tokens is not None else None
+        if found is None or self._spell is None or self.reply.finish_reason == "filtered":
+            return None
+        return self._spell(found, self.reply.text)
 
     @property
     def moments(self) -> Moments | None:

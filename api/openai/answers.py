@@ -1,12 +1,13 @@
 """What OpenAI's clients get."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from chatbot.bot import Reply
 from chatbot.generation import FinishReason as OwnFinishReason
+from chatbot.likelihood import LikelyToken
 
 FinishReason = Literal["stop", "length", "content_filter"]
 FINISH_REASONS: dict[OwnFinishReason, FinishReason] = {
@@ -32,6 +33,31 @@ class ChoiceMessage(BaseModel):
     refusal: None = None
 
 
+class TopLogprob(BaseModel):
+    """A token, and how likely the model found it."""
+
+    token: str = Field(description="它给回复添上的文字；`[SEP]` 这类记号写它的名字")
+    logprob: float = Field(
+        description="自然对数概率：温度 1，不经 top_p、重复惩罚之类，模型自己的看法"
+    )
+    bytes: list[int] | None = Field(description="文字的 UTF-8 字节；记号没有，为 null")
+
+
+class TokenLogprob(TopLogprob):
+    """A token of the reply."""
+
+    top_logprobs: list[TopLogprob] = Field(description="这个位置上最可能的几个，从大到小")
+
+
+class Logprobs(BaseModel):
+    """All tokens of a reply."""
+
+    content: list[TokenLogprob] = Field(
+        description="整个出现在回复里的 token，依次；文字连起来就是回复，被 stop 切开的不算"
+    )
+    refusal: None = None
+
+
 class Choice(BaseModel):
     """One of the replies."""
 
@@ -40,7 +66,9 @@ class Choice(BaseModel):
     finish_reason: FinishReason = Field(
         description="stop：说完了；length：到了长度上限；content_filter：原回复不合适，换了一句"
     )
-    logprobs: None = None
+    logprobs: Logprobs | None = Field(
+        None, description="没有要，或者原回复换成了别的（content_filter）：null"
+    )
 
 
 class Completion(BaseModel):
@@ -60,6 +88,7 @@ class ChoiceDelta(BaseModel):
 
     index: int
     delta: dict[str, str]
+    logprobs: Logprobs | None = None
     finish_reason: FinishReason | None = None
 
 
@@ -103,6 +132,22 @@ class ErrorAnswer(BaseModel):
     """An error as OpenAI's clients expect it."""
 
     error: ErrorBody
+
+
+def logprobs_of(tokens: Sequence[LikelyToken] | None) -> Logprobs | None:
+    """The tokens of a reply as OpenAI's clients read them."""
+    if tokens is None:
+        return None
+    content = [
+        TokenLogprob(**_fields(token), top_logprobs=[TopLogprob(**_fields(o)) for o in token.top])
+        for token in tokens
+    ]
+    return Logprobs(content=content)
+
+
+def _fields(token: LikelyToken) -> dict[str, Any]:
+    utf8 = None if token.is_mark else list(token.text.encode())
+    return {"token": token.text, "logprob": token.log_prob, "bytes": utf8}
 
 
 def usage_of(replies: Sequence[Reply]) -> CompletionUsage:

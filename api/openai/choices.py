@@ -6,8 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from chatbot.generation import Generation
 
 
-async def pieces_of(generations: Sequence[Generation]) -> AsyncGenerator[tuple[int, str], None]:
+async def pieces_of(
+    generations: Sequence[Generation], *, whole: bool = False
+) -> AsyncGenerator[tuple[int, str], None]:
     """Each piece with the number of its reply; "" when that reply is whole.
+
+    With `whole`, a reply comes in one piece.
 
     Raises:
         GenerationFailed, EngineStopped: as soon as one of them cannot go on.
@@ -16,7 +20,7 @@ async def pieces_of(generations: Sequence[Generation]) -> AsyncGenerator[tuple[i
 
     async def read(number: int, generation: Generation) -> None:
         try:
-            async for piece in generation:
+            async for piece in _in_one_piece(generation) if whole else generation:
                 news.put_nowait((number, piece))
             news.put_nowait((number, ""))
         except Exception as error:
@@ -35,3 +39,8 @@ async def pieces_of(generations: Sequence[Generation]) -> AsyncGenerator[tuple[i
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _in_one_piece(generation: Generation) -> AsyncGenerator[str, None]:
+    if text := "".join([piece async for piece in generation]):
+        yield text

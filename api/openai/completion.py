@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
+from typing import Any
 
 from api import keys
 from api.admission import working_bot
@@ -16,6 +17,7 @@ from api.openai.answers import (
     ChoiceMessage,
     Chunk,
     Completion,
+    logprobs_of,
     usage_of,
 )
 from api.openai.choices import pieces_of
@@ -25,7 +27,7 @@ from api.schemas import Started
 from api.state import ServiceState
 from api.turn import HISTORY_UTTERANCES
 from api.wording import in_words
-from chatbot.bot import Bot, Generation, Reply
+from chatbot.bot import Bot, Generation
 
 _MAX_SEED = 2**63
 
@@ -59,17 +61,21 @@ async def completion_events(
             )
             for number in range(len(choices)):
                 yield _delta(chunk, number, {"role": "assistant", "content": ""})
-            pieces = await stack.enter_async_context(aclosing(pieces_of(choices)))
+            # Log-probabilities are known when the reply is whole, and leave with its text.
+            whole = bool(body.logprobs)
+            pieces = await stack.enter_async_context(aclosing(pieces_of(choices, whole=whole)))
             async for number, piece in pieces:
                 watch.piece()
                 if piece:
-                    yield _delta(chunk, number, {"content": piece})
+                    told = choices[number].log_probs if whole else None
+                    yield _delta(chunk, number, {"content": piece}, logprobs=logprobs_of(told))
                 else:
-                    yield _delta(chunk, number, {}, choices[number].reply)
+                    reason = FINISH_REASONS[choices[number].reply.finish_reason]
+                    yield _delta(chunk, number, {}, finish_reason=reason)
             replies = [choice.reply for choice in choices]
             span.whole(bot.name, replies)
             watch.end(replies[0].finish_reason)
-            yield Event("done", _completion(chunk, replies))
+            yield Event("done", _completion(chunk, choices, with_logprobs=whole))
 
 
 async def _start(
@@ -81,6 +87,7 @@ async def _start(
 ) -> list[Generation]:
     """Begin all replies, or none; whatever happens, `stack` ends them."""
     history, message = body.conversation()
+    num_top = body.num_top_logprobs()
     limit = service.settings.max_message_chars
     if len(message) > limit:
         raise invalid_field(
@@ -93,19 +100,27 @@ async def _start(
         for number in range(body.n or 1):
             await charged.enter_async_context(keys.one_turn(service.store.database, owner))
             own = replace(params, seed=(params.seed + number) % _MAX_SEED)
-            choice = bot.start(history[-HISTORY_UTTERANCES:], message, own, body.stop or ())
+            choice = bot.start(
+                history[-HISTORY_UTTERANCES:],
+                message,
+                own,
+                body.stop or (),
+                top_log_probs=num_top,
+            )
             stack.callback(choice.cancel)
             choices.append(choice)
     return choices
 
 
-def _delta(chunk: Chunk, number: int, new: dict[str, str], reply: Reply | None = None) -> Event:
-    reason = FINISH_REASONS[reply.finish_reason] if reply is not None else None
-    choice = ChoiceDelta(index=number, delta=new, finish_reason=reason)
+def _delta(chunk: Chunk, number: int, new: dict[str, str], **told: Any) -> Event:
+    choice = ChoiceDelta(index=number, delta=new, **told)
     return Event("delta", chunk.model_copy(update={"choices": [choice]}))
 
 
-def _completion(chunk: Chunk, replies: Sequence[Reply]) -> Completion:
+def _completion(
+    chunk: Chunk, generations: Sequence[Generation], *, with_logprobs: bool
+) -> Completion:
+    replies = [generation.reply for generation in generations]
     return Completion(
         id=chunk.id,
         created=chunk.created,
@@ -113,10 +128,11 @@ def _completion(chunk: Chunk, replies: Sequence[Reply]) -> Completion:
         choices=[
             Choice(
                 index=number,
-                message=ChoiceMessage(content=reply.text),
-                finish_reason=FINISH_REASONS[reply.finish_reason],
+                message=ChoiceMessage(content=generation.reply.text),
+                finish_reason=FINISH_REASONS[generation.reply.finish_reason],
+                logprobs=logprobs_of(generation.log_probs) if with_logprobs else None,
             )
-            for number, reply in enumerate(replies)
+            for number, generation in enumerate(generations)
         ],
         usage=usage_of(replies),
         seed=replies[0].seed,

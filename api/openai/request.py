@@ -10,6 +10,7 @@ from api.schemas import plain
 from chatbot.decoding.params import RANGES
 
 _MAX_CHOICES = 8
+_MAX_TOP_LOGPROBS = 20
 
 
 def _sampling(name: str, words: str) -> Any:
@@ -60,8 +61,13 @@ class CompletionRequest(BaseModel):
     min_p: float | None = _sampling("min_p", "不选比最可能的词差太多的；0 为不限")
     repetition_penalty: float | None = _sampling("repetition_penalty", "大于 1 时少重复")
 
-    logprobs: Annotated[Any, Only(False)] = Field(None, description="不支持")
-    top_logprobs: Annotated[Any, Only(0)] = Field(None, description="不支持")
+    logprobs: bool | None = Field(
+        None, description="true：连同每个 token 的对数概率；流式时文字随之一次给出"
+    )
+    top_logprobs: Annotated[int, Field(ge=0, le=_MAX_TOP_LOGPROBS)] | None = Field(
+        None, description="每个位置上再给几个最可能的 token；须同时 logprobs 为 true"
+    )
+
     presence_penalty: Annotated[Any, Only(0)] = Field(None, description="不支持")
     frequency_penalty: Annotated[Any, Only(0)] = Field(None, description="不支持")
     logit_bias: Annotated[Any, Only({})] = Field(None, description="不支持")
@@ -80,6 +86,19 @@ class CompletionRequest(BaseModel):
         if length is not None:
             chosen["max_new_tokens"] = min(length, int(RANGES["max_new_tokens"].high))
         return chosen
+
+    def num_top_logprobs(self) -> int | None:
+        """How many alternatives go with each log-probability; None: none of them is wanted.
+
+        Raises:
+            ProblemError: 422 for alternatives without log-probabilities.
+        """
+        if self.logprobs:
+            return self.top_logprobs or 0
+        if self.top_logprobs:
+            words = '要和 "logprobs": true 一起用；请加上它，或去掉 top_logprobs'
+            raise invalid_field("top_logprobs", "needs_logprobs", words)
+        return None
 
     def conversation(self) -> tuple[list[str], str]:
         """The history, whole turns, the user's utterance first; and the message to answer.

@@ -62,7 +62,12 @@ async def chat_completions(
     """给 OpenAI 的客户端用：把 `base_url` 指到这里的 `/v1` 就行。什么都不保存。
 
     模型只学过两个人的对话，`system` 和 `developer` 消息收下但不起作用。不认识的字段忽略；
-    会改变回复而做不到的字段（如 `logprobs`、`tools`）拒绝。错误是 OpenAI 的格式。
+    会改变回复而做不到的字段（如 `tools`）拒绝。错误是 OpenAI 的格式。
+
+    `logprobs` 是模型自己的看法：温度 1，在 `top_k`、`top_p`、重复惩罚之前；回复是从几句里挑的，
+    或是现成的，也照样读一遍算出来。要等整句说完才算得出，所以流式时这个回复的文字一次给出，
+    和 `logprobs` 在同一个事件里。只算整个出现在回复里的 token：被 `stop` 切掉的没有；原回复不合适、
+    换了一句的（`content_filter`），`logprobs` 是 null。
     """
     body, reply = begun
     with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)

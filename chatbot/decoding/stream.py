@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from chatbot.decoding.reading import TokenLogProb
 from chatbot.decoding.request import FinishReason, Request
 from chatbot.decoding.timing import Timing
 from chatbot.errors import GenerationFailed
@@ -25,7 +26,8 @@ class TokenStream:
         self._loop = asyncio.get_running_loop()
         self._items: asyncio.Queue[int | Exception | None] = asyncio.Queue()
         self._num_delivered = 0  # of the engine's thread
-        self._comes_whole = False
+        # Log-probabilities are known at the end: who reads an id is to have them all.
+        self._comes_whole = request.top_log_probs is not None
         self._has_ended = False
         self.is_cancelled = False
         self.timing = Timing()
@@ -34,6 +36,11 @@ class TokenStream:
     def finish_reason(self) -> FinishReason | None:
         """How the request ended; ``None`` while it runs."""
         return "cancelled" if self.is_cancelled else self._request.finish_reason
+
+    @property
+    def log_probs(self) -> list[TokenLogProb] | None:
+        """How likely the model found each id, once they have come; ``None``: nobody asked."""
+        return self._request.log_probs
 
     def __aiter__(self) -> "TokenStream":
         return self

@@ -20,6 +20,7 @@ from api.settings import Settings
 from chatbot.bot import Bot, Reply, Vitals
 from chatbot.decoding.params import SamplingParams
 from chatbot.errors import EngineStopped
+from chatbot.likelihood import LikelyToken
 
 READY_SECONDS = 60
 
@@ -57,18 +58,25 @@ class ScriptedBot:
         message: str,
         params: SamplingParams,
         stops: Sequence[str] = (),
+        *,
+        top_log_probs: int | None = None,
     ) -> "ScriptedGeneration":
         asyncio.get_running_loop()
         if self.refusal is not None:
             raise self.refusal
         self.stops = stops
         self.started.append((list(history), message, params))
-        return ScriptedGeneration(self, len(history), params)
+        return ScriptedGeneration(self, len(history), params, top_log_probs)
 
 
 class ScriptedGeneration:
-    def __init__(self, bot: ScriptedBot, num_history: int, params: SamplingParams) -> None:
+    def __init__(
+        self, bot: ScriptedBot, num_history: int, params: SamplingParams, num_top: int | None
+    ) -> None:
         self._bot = bot
+        top = tuple(LikelyToken("[SEP]", True, -2.0 - k) for k in range(num_top or 0))
+        told = [LikelyToken(piece, False, -1.0, top) for piece in bot.pieces]
+        self.log_probs = None if num_top is None else told
         used = min(num_history, bot.history_fits)
         seed = 7 if params.seed is None else params.seed
         text = "".join(bot.pieces)

@@ -67,19 +67,16 @@ def test_a_full_queue_and_a_failure(serve_live: Start, bot: Any, stream: bool) -
         assert "internals" not in str(failed.value)
 
 
-def test_logprobs_are_refused_by_name_in_both_forms(serve_live: Start, bot: Any) -> None:
-    with connected(serve_live, bot) as client:
-        for stream in (False, True):
-            with pytest.raises(openai.BadRequestError) as refused:
-                client.chat.completions.create(**ASKED, logprobs=True, stream=stream)
-            assert refused.value.param == "logprobs"
-
-
 def test_the_client_s_own_helpers_read_our_stream(serve_live: Start, bot: Any) -> None:
     with connected(serve_live, bot) as client:
         with client.chat.completions.stream(**ASKED) as stream:
             whole = stream.get_final_completion()
         assert whole.choices[0].message.content == "好呀。"
+        asked = ASKED | {"logprobs": True, "top_logprobs": 2}
+        with client.chat.completions.stream(**asked) as stream:
+            (choice,) = stream.get_final_completion().choices
+        assert choice.logprobs is not None
+        assert [token.token for token in choice.logprobs.content or ()] == ["好", "呀", "。"]
         raw = client.chat.completions.with_raw_response.create(**ASKED)
         assert raw.headers["x-request-id"] == raw.request_id
         assert raw.parse().choices[0].message.content == "好呀。"
@@ -104,6 +101,12 @@ def test_the_client_s_own_helpers_read_our_stream(serve_live: Start, bot: Any) -
         ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
         ({"messages": [{"role": "function", "content": "5"}]}, "messages.0.role"),
         ({"model": None}, "model"),
+        ({"logprobs": 1}, "logprobs"),
+        ({"top_logprobs": 5}, "top_logprobs"),
+        ({"logprobs": False, "top_logprobs": 1}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": -1}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": True}, "top_logprobs"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"tool_choice": "required"}, "tool_choice"),
     ],
