@@ -8,14 +8,17 @@ only what is safe may be chosen, and when none is worth saying, an open ear is b
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from torch import Tensor
+
 from chatbot.checkpoint import Checkpoint, load_checkpoint
-from chatbot.classifier import load_classifier
+from chatbot.classifier import judging_guard
 from chatbot.cores import spare_cores
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import CACHE_BYTES, MAX_WAITING, NUM_SLOTS, Precision, SamplingParams
-from chatbot.decoding.request import Fallback, Proposal, Request
+from chatbot.decoding.request import Fallback, Find, Proposal, Request
 from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.timing import Timing
 from chatbot.decoding.vitals import Vitals
@@ -23,7 +26,8 @@ from chatbot.decoding.worker import Worker
 from chatbot.dialogue import DialogueEncoder, is_mark
 from chatbot.errors import InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Checks, Draft, Generation, Origin, Reply
-from chatbot.known import KnownReplies
+from chatbot.known import KnownReplies, Match
+from chatbot.likelihood import spelled
 from chatbot.listening import asks_back
 from chatbot.safety.guard import Guard
 from chatbot.suggestions import Suggestions
@@ -70,7 +74,7 @@ class Bot:
         self._encoder = DialogueEncoder(checkpoint.tokenizer)
         self._rules = token_rules(self._encoder)
         self._guard = guard or Guard.configured()
-        known = KnownReplies(checkpoint.known if use_known else ())
+        known = KnownReplies(*((checkpoint.known, checkpoint.states) if use_known else ((),)))
         self._suggestions = Suggestions(known, self._guard)
         engine = Engine(
             checkpoint.model,
@@ -145,6 +149,8 @@ class Bot:
         message: str,
         params: SamplingParams,
         stops: Sequence[str] = (),
+        *,
+        top_log_probs: int | None = None,
     ) -> Generation:
         """Begin the reply to a message; returns at once.
 
@@ -152,6 +158,8 @@ class Bot:
             history: earlier utterances, oldest first, the person's first, an even number. The
                 oldest turns are left out when prompt and reply would not fit together.
             stops: strings that end the reply and do not leave.
+            top_log_probs: tell how likely each token was, beside so many of the likeliest; the
+                reply then leaves all at once. None: do not.
 
         Raises:
             MessageEmpty, MessageTooLong: the message cannot be answered.
@@ -159,8 +167,9 @@ class Bot:
             QueueFull: too many replies are under way.
             EngineStopped: the bot is closed.
         """
-        request, draft = self.prepare(history, message, params, stops)
-        return Generation(draft, self._worker.submit(request) if request is not None else None)
+        request, draft = self.prepare(history, message, params, stops, top_log_probs=top_log_probs)
+        tokens = self._worker.submit(request) if request is not None else None
+        return Generation(draft, tokens, partial(spelled, self._encoder))
 
     def prepare(
         self,
@@ -168,6 +177,8 @@ class Bot:
         message: str,
         params: SamplingParams,
         stops: Sequence[str] = (),
+        *,
+        top_log_probs: int | None = None,
     ) -> tuple[Request | None, Draft]:
         """Return a reply's request (None: the guard answers) and its draft; raises as ``start``."""
         message_ids = self._encode_message(message, params)
@@ -181,10 +192,12 @@ class Bot:
             prompt.ids,
             params,
             self._rules,
-            proposals=self._proposals(history, message, params),
+            proposals=self._retorts(history, message, params),
+            find=self._finder(history, message, params),
             accept=lambda ids: self._guard.check_output(self._encoder.decode(ids)),
             fallback=self._fallback(history, message, params),
             looks_back=asks_back(message),
+            top_log_probs=top_log_probs,
         )
         origin = Origin(
             prompt_tokens=len(prompt.ids),
@@ -240,18 +253,32 @@ class Bot:
             raise MessageTooLong(len(message_ids), limit)
         return message_ids
 
-    def _proposals(
+    def _retorts(
         self, history: Sequence[str], message: str, params: SamplingParams
     ) -> list[Proposal]:
-        """Return known replies to be ranked beside the sampled ones; a single one streams."""
+        """Return retorts to be ranked beside the sampled replies; a single one streams."""
         if params.candidates == 1:
             return []
+        return self._as_proposals(self._suggestions.retorts(history, message), params)
+
+    def _finder(self, history: Sequence[str], message: str, params: SamplingParams) -> Find | None:
+        """Return what finds known replies; None for a single reply, which streams."""
+        if params.candidates == 1:
+            return None
         assert params.seed is not None
-        found = self._suggestions.proposals(history, message, params.seed)
-        ids = self._encoder.encode_utterances([item.reply for item in found])
+        seed = params.seed
+
+        def find(state: Tensor) -> list[Proposal]:
+            told = state.float().cpu().numpy()
+            return self._as_proposals(self._suggestions.known(history, message, told, seed), params)
+
+        return find
+
+    def _as_proposals(self, matches: Sequence[Match], params: SamplingParams) -> list[Proposal]:
+        ids = self._encoder.encode_utterances([item.reply for item in matches])
         return [
-            Proposal(tuple(reply), item.similarity)
-            for reply, item in zip(ids, found, strict=True)
+            Proposal(tuple(reply), item.fit)
+            for reply, item in zip(ids, matches, strict=True)
             if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
         ]
 
@@ -266,7 +293,7 @@ class Bot:
         (ids,) = self._encoder.encode_utterances([ear.reply])
         if len(ids) > params.max_new_tokens:
             return None
-        return Fallback(tuple(ids), ear.floor, ear.floor_proposed, ear.min_prior)
+        return Fallback(tuple(ids), ear.floor, ear.only_proposed)
 
     def _draft_without_model(self, reply: str, params: SamplingParams, checks: Checks) -> Draft:
         seed = params.seeded().seed
@@ -275,18 +302,6 @@ class Bot:
         draft = Draft(self._encoder.decode, self._guard, origin, checks=checks)
         draft.stand_in(reply)
         return draft
-
-
-def judging_guard(judge: str | Path | None) -> Guard:
-    """Return a guard over the configured lexicon with the classifier of a folder, if one is given.
-
-    Raises:
-        CheckpointError, LexiconError: the folder or the operator's lexicon cannot be read.
-    """
-    if judge is None:
-        return Guard.configured()
-    classifier = load_classifier(judge)
-    return Guard.configured(classifier, classifier.threshold)
 
 
 def token_rules(encoder: DialogueEncoder) -> TokenRules:

@@ -4,7 +4,8 @@
     config.json             a GPT2Config
     vocab.txt               the WordPiece table; tokenizer_config.json beside it
     generation_config.json  the sampling defaults
-    known_replies.tsv       optional: replies of the corpus, proposed beside generation (known.py)
+    known_replies.tsv.xz    optional: replies of the corpus, proposed beside generation (known.py)
+    known_states.npz        optional: where the model stood before each of them (known_states.py)
     manifest.json           name, format, figures, and the SHA-256 of every other file
 
 The folder is in the hub's form as well: ``AutoModelForCausalLM.from_pretrained(folder)`` loads it.
@@ -23,6 +24,7 @@ from chatbot.decoding.params import RANGES, SamplingParams
 from chatbot.errors import CheckpointError, InvalidParams
 from chatbot.folder import read_json, replace_folder, stage_folder, write_json
 from chatbot.known import KnownReply, read_known, write_known
+from chatbot.known_states import KnownStates, read_states, write_states
 from chatbot.manifest import FORMAT, MANIFEST, verified_manifest, write_manifest
 from chatbot.weights import (
     CONFIG,
@@ -42,6 +44,7 @@ __all__ = [
     "KNOWN",
     "MANIFEST",
     "SHIPPED_CHECKPOINT",
+    "STATES",
     "TOKENIZER",
     "VOCAB",
     "WEIGHTS",
@@ -54,7 +57,7 @@ __all__ = [
 
 SHIPPED_CHECKPOINT = Path(__file__).with_name("checkpoints") / "xiaoxian"
 VOCAB, TOKENIZER, GENERATION = "vocab.txt", "tokenizer_config.json", "generation_config.json"
-KNOWN = "known_replies.tsv"
+KNOWN, STATES = "known_replies.tsv.xz", "known_states.npz"
 _PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.pkl")
 
 
@@ -68,6 +71,7 @@ class Checkpoint:
     generation: dict[str, Any]
     manifest: dict[str, Any]
     known: tuple[KnownReply, ...] = ()
+    states: KnownStates | None = None
 
     @property
     def defaults(self) -> SamplingParams:
@@ -95,6 +99,7 @@ def save_checkpoint(
     generation: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
     known: Iterable[KnownReply] = (),
+    states: KnownStates | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> Path:
     """Write a checkpoint folder atomically: a reader sees the old one or the new one, whole.
@@ -103,6 +108,7 @@ def save_checkpoint(
         generation: values for ``SamplingParams``; what is absent keeps its default.
         facts: anything else the manifest should hold (data, steps, figures).
         known: replies for the bot to propose.
+        states: where this model stood before each of them.
         dtype: of the stored weights; float16 rounds a weight by at most 1/2048 of itself.
     """
     folder = Path(folder)
@@ -119,9 +125,14 @@ def save_checkpoint(
     write_json(staging / TOKENIZER, _tokenizer_dict(tokenizer))
     write_json(staging / GENERATION, generation or {})
     files = [WEIGHTS, CONFIG, VOCAB, TOKENIZER, GENERATION]
-    if known := tuple(known):
-        write_known(staging / KNOWN, known)
+    replies = tuple(known)
+    if replies:
+        write_known(staging / KNOWN, replies)
         files.append(KNOWN)
+    if states is not None:
+        assert len(states) == len(replies), "each reply has its state"
+        write_states(staging / STATES, states)
+        files.append(STATES)
     write_manifest(staging, name, facts, files)
     replace_folder(staging, folder)
     return folder
@@ -146,7 +157,10 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     generation = read_json(folder / GENERATION) if GENERATION in manifest["sha256"] else {}
     model = build_model(config, read_weights(folder / WEIGHTS), folder / WEIGHTS)
     known = read_known(folder / KNOWN) if KNOWN in manifest["sha256"] else ()
-    return Checkpoint(folder, model, tokenizer, generation, manifest, known)
+    states = None
+    if STATES in manifest["sha256"]:
+        states = read_states(folder / STATES, num_known=len(known), width=model.config.n_embd)
+    return Checkpoint(folder, model, tokenizer, generation, manifest, known, states)
 
 
 def _require_files(folder: Path) -> None:

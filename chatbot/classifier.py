@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from chatbot.head_folder import TrainedHead, load_head
+from chatbot.safety.guard import Guard
 from chatbot.texts import encode_whole_texts, pad_id
 
 SHIPPED_GUARD = Path(__file__).with_name("checkpoints") / "guard"
@@ -85,6 +86,18 @@ def load_classifier(folder: str | Path) -> Classifier:
         CheckpointError: it is missing, incomplete, corrupt, or does not fit together.
     """
     return Classifier(load_head(folder))
+
+
+def judging_guard(judge: str | Path | None) -> Guard:
+    """Return a guard over the configured lexicon with the classifier of a folder, if one is given.
+
+    Raises:
+        CheckpointError, LexiconError: the folder or the operator's lexicon cannot be read.
+    """
+    if judge is None:
+        return Guard.configured()
+    classifier = load_classifier(judge)
+    return Guard.configured(classifier, classifier.threshold)
 
 
 def padded(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,13 @@
-"""Known replies: what the corpus answers to messages like this one, proposed beside generation.
+"""Known replies: what the corpus answers in places like this one, proposed beside generation.
 
 XiaoIce pairs retrieval with generation so (Zhou et al. 2020, "The Design and Implementation of
-XiaoIce"); here the same model ranks both. Messages are compared by the cosine of their character
-unigrams and bigrams, weighted by inverse document frequency.
+XiaoIce"). Two things tell how alike two places are: the words of the messages, by the cosine of
+their character unigrams and bigrams, weighted by inverse document frequency; and, where a model's
+states are kept (``known_states.py``), what it has made of the whole conversation. How the two are
+weighed was fitted to ratings (``training/ranking``).
 """
 
+import lzma
 import math
 import random
 from collections import Counter, defaultdict
@@ -16,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.errors import CheckpointError
+from chatbot.known_states import KnownStates
 
-MAX_KNOWN = 100_000  # an index of them takes about 150 MB
-MIN_SIMILARITY = 0.2
+MAX_KNOWN = 120_000  # an index of them takes about 200 MB
+MIN_SIMILARITY = 0.2  # in words, where no states are kept
+_WORDS, _STATE = 0.4, 0.6  # what each counts
 _LEFT_OUT = 0.25  # chance, by the seed, so that asking again may bring something else
-_NUM_CONSIDERED = 400
+_NUM_CONSIDERED = 200
 _LATER = 0.85  # trust in an exchange that came later in its dialogue
 _SHORT = 4  # a message there of so few characters (哈哈, 好吧) is answered by what came before it
 _MARK = "接"  # in the file, of an exchange that is not the first of its dialogue
@@ -46,26 +51,26 @@ class KnownReply:
     @property
     def trust(self) -> float:
         """How far its message alone tells when the reply fits, 0 to 1."""
-        return 1.0 if self.opens else _LATER
+        if self.opens:
+            return 1.0
+        return _LATER if self.needs or len(_normalise(self.message)) > _SHORT else 0.0
 
 
 @dataclass(frozen=True)
 class Match:
-    """A known reply, and how much like its message the asked one is, 0 to 1."""
+    """A known reply, and how well it is known to fit, above 0, at most 1."""
 
     reply: str
-    similarity: float
+    fit: float
 
 
 def known_replies(utterances: Sequence[str]) -> list[KnownReply]:
-    """Return the exchanges of a dialogue, but for later ones whose message alone says nothing."""
+    """Return the exchanges of a dialogue."""
     found: list[KnownReply] = []
     said: frozenset[str] = frozenset()
     for message, reply in zip(utterances[::2], utterances[1::2], strict=False):
         said |= _bigrams(message)
-        item = KnownReply(message, reply, said & _bigrams(reply), opens=not found)
-        if item.opens or item.needs or len(_normalise(message)) > _SHORT:
-            found.append(item)
+        found.append(KnownReply(message, reply, said & _bigrams(reply), opens=not found))
         said |= _bigrams(reply)
     return found
 
@@ -73,8 +78,9 @@ def known_replies(utterances: Sequence[str]) -> list[KnownReply]:
 class KnownReplies:
     """An index over known replies by their messages."""
 
-    def __init__(self, known: Iterable[KnownReply]) -> None:
-        self._known = list(known)
+    def __init__(self, known: Iterable[KnownReply], states: KnownStates | None = None) -> None:
+        """Index known replies; ``states`` are theirs, in the same order."""
+        self._known, self._states = list(known), states
         bags = [_grams(item.message) for item in self._known]
         num, counts = len(bags), Counter(gram for bag in bags for gram in bag)
         self._idf = {gram: math.log((1 + num) / count) for gram, count in counts.items()}
@@ -93,31 +99,48 @@ class KnownReplies:
         *,
         count: int,
         seed: int,
+        state: NDArray[np.float32] | None = None,
+        min_similarity: float = 0.0,
         min_coverage: float = 0.0,
     ) -> list[Match]:
-        """Return up to ``count`` different replies, those to the likest messages first.
+        """Return up to ``count`` different replies, those that fit best first.
 
         Args:
+            state: of the model at the end of the conversation, (D,).
+            min_similarity: how like the message a known one must be in words.
             min_coverage: how much of the message's characters, by their inverse document
                 frequency, a known message must hold: 法国的首都 is like 德国的首都, and not the same.
         """
         if not self._known:
             return []
-        similarity = self._similarity(_grams(message)) * self._trust
+        has_state = self._states is not None and state is not None
+        words, likeness = self.alike(message, state)
+        fit = _WORDS * words + _STATE * likeness if has_state else words
+        enough = max(min_similarity, 0.0 if has_state else MIN_SIMILARITY)
+        places = _largest(np.where(words >= enough, fit, 0.0), _NUM_CONSIDERED)
         said = frozenset[str]().union(_bigrams(message), *map(_bigrams, history))
         chance = random.Random(seed)
         found: dict[str, Match] = {}
-        near_enough = np.flatnonzero(similarity >= MIN_SIMILARITY)
-        order = near_enough[np.argsort(-similarity[near_enough], kind="stable")]
-        for place in order[:_NUM_CONSIDERED]:
+        for place in places:
             if len(found) == count:
                 break
-            item, near = self._known[place], float(similarity[place])
+            item = self._known[place]
             if self._coverage(item.message, message) < min_coverage:
                 continue
             if item.needs <= said and chance.random() >= _LEFT_OUT:
-                found.setdefault(item.reply, Match(item.reply, min(near, 1.0)))
+                found.setdefault(item.reply, Match(item.reply, min(float(fit[place]), 1.0)))
         return list(found.values())
+
+    def alike(
+        self, message: str, state: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return how like each known place is in words, as far as they are trusted, and in the
+        model's state, (N,) each; without states the latter is 0.
+        """
+        words = self._similarity(_grams(message)) * self._trust
+        if self._states is None or state is None:
+            return words, np.zeros_like(words)
+        return words, self._states.likeness(state)
 
     def _similarity(self, bag: frozenset[str]) -> NDArray[np.float32]:
         """Return the cosine of every known message to these grams, ``(len(self),)``."""
@@ -140,12 +163,21 @@ class KnownReplies:
         return math.sqrt(sum(self._idf.get(gram, unseen) ** 2 for gram in bag))
 
 
+def _largest(values: NDArray[np.float32], count: int) -> list[int]:
+    """Return the places of the ``count`` largest values above 0, the largest first."""
+    places = np.flatnonzero(values > 0)
+    if count < len(places):
+        places = places[np.argpartition(-values[places], count)[:count]]
+    largest: list[int] = places[np.argsort(-values[places], kind="stable")].tolist()
+    return largest
+
+
 def write_known(path: Path, known: Iterable[KnownReply]) -> None:
-    """Write lines of message, reply, what it needs and a mark if it came later, tabs between.
+    """Write lines of message, reply, what it needs and a mark if it came later, tabs between, xz.
 
     White space inside the texts becomes one space.
     """
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with lzma.open(path, "wt", encoding="utf-8", newline="\n") as file:
         for item in known:
             cells = [item.message, item.reply, " ".join(sorted(item.needs))]
             cells += [] if item.opens else [_MARK]
@@ -156,11 +188,11 @@ def read_known(path: Path) -> tuple[KnownReply, ...]:
     """Read what ``write_known`` wrote.
 
     Raises:
-        CheckpointError: not UTF-8, or a line that does not hold its three or four cells.
+        CheckpointError: not xz, not UTF-8, or a line that does not hold its three or four cells.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = lzma.decompress(path.read_bytes()).decode("utf-8").split("\n")
+    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path}: 读不了（{error}）；请重新取得这个文件") from None
     known = []
     for number, line in enumerate(lines, start=1):

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chatbot.known import KnownReplies, Match
 from chatbot.listening import asks_anything, asks_fact, listening_reply
 from chatbot.safety.guard import Guard
 
-_NUM_KNOWN = 24
-_RETORT_FITS = 0.6  # how like the message a retort's occasion is taken to be
+_NUM_KNOWN = 16
+_RETORT_FITS = 0.7
 # How like a question of fact a known one must be, and how much of it that must hold: a small model
 # makes facts up, and the right answer to another question is wrong.
 _SURE, _COVERAGE = 0.45, 0.85
-# What a sampled reply must be worth, and a known one. In the middle of a talk both err more often,
-# and to what is told rather than asked an open ear is a good answer.
-_FLOORS, _FLOORS_IN_TALK = (0.2, 0.2), (0.7, 1.5)
+# What a reply must be worth. In the middle of a talk replies err more often, and to what is told
+# rather than asked an open ear is a good answer.
+_FLOOR, _FLOOR_IN_TALK = 0.5, 0.58
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,7 @@ class OpenEar:
 
     reply: str
     floor: float
-    floor_proposed: float
-    min_prior: float
+    only_proposed: bool
 
 
 class Suggestions:
@@ -34,25 +36,29 @@ class Suggestions:
         self._known = known
         self._guard = guard
 
-    def proposals(self, history: Sequence[str], message: str, seed: int) -> list[Match]:
-        """Return known replies to like messages and, to an insult, retorts not used yet."""
-        known = self._known.propose(
-            history,
-            message,
-            count=_NUM_KNOWN,
-            seed=seed,
-            min_coverage=_COVERAGE if asks_fact(message) else 0.0,
+    def retorts(self, history: Sequence[str], message: str) -> list[Match]:
+        """Return, to an insult, what can be said with good humour and was not said yet."""
+        retorts = self._guard.retorts(message)
+        return [Match(reply, _RETORT_FITS) for reply in retorts if reply not in history]
+
+    def known(
+        self, history: Sequence[str], message: str, state: NDArray[np.float32], seed: int
+    ) -> list[Match]:
+        """Return known replies from places like this one.
+
+        Args:
+            state: of the model at the end of the conversation, (D,).
+        """
+        sure = {"min_similarity": _SURE, "min_coverage": _COVERAGE} if asks_fact(message) else {}
+        return self._known.propose(
+            history, message, count=_NUM_KNOWN, seed=seed, state=state, **sure
         )
-        retorts = [reply for reply in self._guard.retorts(message) if reply not in history]
-        return known + [Match(reply, _RETORT_FITS) for reply in retorts]
 
     def fallback(self, history: Sequence[str], message: str, seed: int) -> OpenEar:
         """Return what to say rather than something poor."""
         is_told = bool(history) and not asks_anything(message)
-        floor, floor_proposed = _FLOORS_IN_TALK if is_told else _FLOORS
         return OpenEar(
             reply=listening_reply(message, history, seed),
-            floor=floor,
-            floor_proposed=floor_proposed,
-            min_prior=_SURE if asks_fact(message) else 0.0,
+            floor=_FLOOR_IN_TALK if is_told else _FLOOR,
+            only_proposed=asks_fact(message),
         )

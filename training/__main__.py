@@ -20,6 +20,7 @@ from training.memory.fillers import read_fillers
 from training.memory.generate import generate
 from training.novel.commands import novel, novel_compare
 from training.parallel import leave_world
+from training.ranking.ratings import RATINGS
 from training.recipe import PROVIDED_CORPUS, read_recipe
 from training.report.commands import rate, report
 from training.respond import Responder
@@ -93,6 +94,18 @@ def sweep(
     from training.sweep import write_sweep
 
     print(f"写好了：{write_sweep(checkpoint, corpus, out, size=size, seed=seed)}")
+
+
+@app.command()
+def rank(
+    checkpoint: Annotated[Path, typer.Option(help="模型文件夹")] = SHIPPED_CHECKPOINT,
+    ratings: Annotated[Path, typer.Option(help="打过分的回答：文件或文件夹")] = RATINGS,
+    out: Annotated[Path, typer.Option(help="表写到哪里")] = Path("runs/ranking.md"),
+) -> None:
+    """从打过分的回答拟合排序的权重，列出它们带来什么。"""
+    from training.ranking.report import write_fit
+
+    print(f"写好了：{write_fit(checkpoint, ratings, out)}")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from training.config import fit_model_config
 from training.corpora import Dialogue, read_dialogues, read_texts
 from training.dialogue_task import DialogueTask
 from training.errors import CorpusError
-from training.known import corpus_replies
+from training.known import add_known, corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
 from training.memory.fillers import read_fillers
 from training.memory.generate import generate
@@ -47,6 +47,7 @@ def train_base(recipe: Recipe, corpora: Path, out: Path) -> Path:
             outcome = _run_stage(recipe, stage, model, encoder, out)
             (folder / "done").write_text(f"{outcome}\n", encoding="utf-8")
         model = load_checkpoint(folder / "best").model
+    add_known(folder / "best", PROVIDED_CORPUS)
     return folder / "best"
 
 

@@ -12,7 +12,7 @@ from chatbot.dialogue import DialogueEncoder
 from training.config import TrainConfig, read_model_config
 from training.dialogue_task import DialogueTask, perplexity
 from training.errors import ConfigError
-from training.known import corpus_replies
+from training.known import add_known, corpus_replies
 from training.loop import Outcome, Trainer, seed_everything
 from training.packing import Mixture
 from training.parallel import join_world
@@ -65,7 +65,9 @@ def train_dialogue(
     world.wait()
     trainer = _trainer(corpus, out / "stores", start, config, out)
     outcome = trainer.run(resume=resume)
-    print_outcome(outcome, out)
+    if world.is_main:
+        add_known(out / "best", corpus)
+        print_outcome(outcome, out)
     return outcome
 
 

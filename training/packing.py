@@ -87,23 +87,27 @@ def pack_rows(mixture: Mixture, *, row_length: int, seed: int, epoch: int) -> li
                 f"有对话长 {lengths.max()} 个 token，行长只有 {row_length}；"
                 f"把 row_length 设为 {lengths.max()}，或用较短的 max_length 重新 prepare"
             )
-        rows += _best_fit(pool, lengths, row_length)
+        members = [(int(store), int(index)) for store, index in pool]
+        rows += [
+            [members[place] for place in row] for row in _best_fit(lengths.tolist(), row_length)
+        ]
     shuffled = rng.permutation(len(rows))
     return [rows[index] for index in shuffled]
 
 
-def _best_fit(pool: NDArray[np.int64], lengths: NDArray[np.int64], row_length: int) -> list[Row]:
-    by_room: list[list[Row]] = [[] for _ in range(row_length + 1)]
-    rows: list[Row] = []
-    for place in np.argsort(-lengths, kind="stable"):
-        length = int(lengths[place])
+def _best_fit(lengths: Sequence[int], row_length: int) -> list[list[int]]:
+    """Return rows of places, best fit decreasing; none is longer than ``row_length``."""
+    by_room: list[list[list[int]]] = [[] for _ in range(row_length + 1)]
+    rows: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        length = lengths[place]
         room = next((r for r in range(length, row_length + 1) if by_room[r]), None)
         if room is None:
-            row: Row = []
+            row: list[int] = []
             rows.append(row)
             room = row_length
         else:
             row = by_room[room].pop()
-        row.append((int(pool[place][0]), int(pool[place][1])))
+        row.append(place)
         by_room[room - length].append(row)
     return rows

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-from chatbot.bot import Bot, judging_guard
+from chatbot.bot import Bot
 from chatbot.checkpoint import Checkpoint, load_checkpoint
+from chatbot.classifier import judging_guard
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import SamplingParams
 from chatbot.dialogue import DialogueEncoder

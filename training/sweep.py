@@ -23,11 +23,12 @@ from training.metrics.replies import ReplyFigures, measure_replies
 from training.respond import Responder
 
 NUM_DISTRACTORS = 9
-MMI = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+MMI = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
+NO_KNOWN = 100.0  # what a sampled reply is worth where no known one is ever chosen
 SAMPLING = tuple(
-    (candidates, temperature, prior)
+    (candidates, temperature, sampled)
     for candidates, temperature in ((1, 0.2), (1, 0.6), (8, 0.2), (8, 0.6), (16, 0.6))
-    for prior in ((0.0,) if candidates == 1 else (-100.0, 1.0, 1.5, 2.0))
+    for sampled in ((NO_KNOWN,) if candidates == 1 else (NO_KNOWN, 0.0, 0.2, 0.32, 0.4))
 )
 
 
@@ -129,20 +130,20 @@ def _sampling_lines(
     responder: Responder, exchanges: Sequence[Exchange], asked: Sequence[Probe], seed: int
 ) -> list[str]:
     lines = [
-        "\n## 采样：候选几个，温度，现成回答的分量（无：不用）\n",
-        "| 候选 | 温度 | 分量 | BLEU-2 | Dist-2 | 句内重复 | 空话 | 雷同 | 记住 | 字数 |",
+        "\n## 采样：候选几个，温度，采样的一句起步值多少（现成回答值 0 到 1；无：不用现成回答）\n",
+        "| 候选 | 温度 | 起步 | BLEU-2 | Dist-2 | 句内重复 | 空话 | 雷同 | 记住 | 字数 |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for candidates, temperature, prior in SAMPLING:
+    for candidates, temperature, sampled in SAMPLING:
         params = replace(responder.bot.defaults, candidates=candidates, temperature=temperature)
-        it = outcome(responder, exchanges, asked, params, RankingWeights(prior=prior), seed)
+        it = outcome(responder, exchanges, asked, params, RankingWeights(sampled=sampled), seed)
         said = it.figures
         counted = (said.generic, said.identical, it.recalled)
         shares = (said.repetition_inside, *(share.estimate.value for share in counted))
         cells = [f"{share:.1%}" for share in shares]
-        weight = f"{prior}" if candidates > 1 and prior > 0 else "无"
+        worth = "无" if sampled == NO_KNOWN else f"{sampled}"
         lines.append(
-            f"| {candidates} | {temperature} | {weight} | {said.bleu_2:.3f} | {said.dist_2:.3f} | "
+            f"| {candidates} | {temperature} | {worth} | {said.bleu_2:.3f} | {said.dist_2:.3f} | "
             + " | ".join(cells)
             + f" | {said.mean_length:.1f} |"
         )

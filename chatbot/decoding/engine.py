@@ -18,7 +18,8 @@ from chatbot.decoding.params import (
     SamplingParams,
 )
 from chatbot.decoding.ranking import RankingWeights
-from chatbot.decoding.request import Request
+from chatbot.decoding.reading import token_log_probs
+from chatbot.decoding.request import FinishReason, Request
 from chatbot.decoding.runner import ModelRunner
 from chatbot.decoding.sampling import NO_TOKEN, sample
 from chatbot.decoding.scheduler import Scheduler
@@ -163,14 +164,23 @@ class Engine:
 
     def _end(self, request: Request) -> None:
         """Finish a request all of whose replies have ended, with the best of them."""
+        ids, reason = self._best(request)
+        if request.top_log_probs is not None:
+            assert request.prompt is not None, "it was read"
+            request.log_probs = token_log_probs(
+                self.runner.decoder, ids, request.prompt, request.top_log_probs
+            )
+        request.choose(ids, reason)
+
+    def _best(self, request: Request) -> tuple[list[int], FinishReason]:
+        """Return the reply to send, and how it ends."""
         if request.is_ranked:
             assert request.prompt is not None, "it was read"
             self.runner.prefixes.keep(request.prompt)
-            choose(self.runner.decoder, request, self.weights)
-            return
-        reason = request.sequences[0].stop_reason
-        assert reason is not None, "it has ended"
-        request.finish(reason)
+            return choose(self.runner.decoder, request, self.weights)
+        only = request.sequences[0]
+        assert only.stop_reason is not None, "it has ended"
+        return only.output_ids, only.stop_reason
 
     def _expire(self) -> list[Request]:
         """End the requests whose deadline has passed; return them."""

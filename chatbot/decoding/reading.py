@@ -1,6 +1,7 @@
-"""Read whole texts: a prompt's keys and values, and how likely replies are behind it."""
+"""Read whole texts: a prompt's keys and values, its last state, how likely replies are behind it."""
 
 from collections.abc import Sequence as Listing
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,6 +9,21 @@ from torch import Tensor
 from chatbot.decoding.attention import attend_behind, attend_causally
 from chatbot.decoding.cache import Prefix
 from chatbot.decoding.model import Decoder
+
+
+@dataclass(frozen=True)
+class TokenLogProb:
+    """How likely the model found a token where it stands.
+
+    Attributes:
+        log_prob: natural log P under the model itself: at temperature 1, among all tokens,
+            without penalties, whatever the reply was sampled with.
+        top: ids and log P of the likeliest tokens there, the likeliest first.
+    """
+
+    token_id: int
+    log_prob: float
+    top: tuple[tuple[int, float], ...]
 
 
 @torch.inference_mode()
@@ -38,11 +54,44 @@ def log_probs(
             the id that opens one.
         prompt: keys and values of the prompt, that id's included.
     """
-    lengths = torch.tensor([len(reply) for reply in replies])
+    rows = [[opening_id, *reply[:-1]] for reply in replies]
+    hidden = torch.cat(_read_behind(decoder, rows, prompt))
+    return _gathered(decoder, hidden, replies)
+
+
+@torch.inference_mode()
+def token_log_probs(
+    decoder: Decoder, reply: Listing[int], prompt: Prefix, num_top: int
+) -> list[TokenLogProb]:
+    """Return how likely each token of a reply is behind a prompt, beside the ``num_top`` likeliest."""
+    (hidden,) = _read_behind(decoder, [[prompt.ids[-1], *reply[:-1]]], prompt)
+    table = decoder.logits(hidden).log_softmax(dim=-1).cpu()  # (T, V)
+    own = table.gather(1, torch.tensor(reply)[:, None])[:, 0]
+    values, ids = table.topk(num_top, dim=-1)
+    rows = zip(reply, own.tolist(), ids.tolist(), values.tolist(), strict=True)
+    return [
+        TokenLogProb(token_id, log_prob, tuple(zip(top_ids, top, strict=True)))
+        for token_id, log_prob, top_ids, top in rows
+    ]
+
+
+@torch.inference_mode()
+def last_state(decoder: Decoder, prompt: Prefix) -> Tensor:
+    """Return the state (D,) at the last id of a prompt."""
+    return _read_behind(decoder, [prompt.ids[-1:]], prompt)[0][0]
+
+
+def _read_behind(
+    decoder: Decoder, rows: Listing[Listing[int]], prompt: Prefix | None
+) -> tuple[Tensor, ...]:
+    """Return the last layer's output for each row of ids, (T, D).
+
+    Args:
+        prompt: what stands before, whose last id is the first of every row.
+    """
+    lengths = torch.tensor([len(row) for row in rows])
     past = len(prompt.ids) - 1 if prompt is not None else 0
     told = (prompt.keys, prompt.values) if prompt is not None else ()
-    inputs = [token for reply in replies for token in (opening_id, *reply[:-1])]
-    targets = [token for reply in replies for token in reply]
     is_real = torch.arange(int(lengths.max())) < lengths[:, None]  # (R, T)
     places = is_real.nonzero()[:, 1].to(decoder.device)
     is_real = is_real.to(decoder.device)
@@ -53,10 +102,16 @@ def log_probs(
         seen = [part[layer, :, :past].float() for part in told]
         return attend_behind(own, seen).transpose(1, 2)[is_real]
 
-    ids = torch.tensor([inputs, targets], device=decoder.device)
-    logits = decoder.logits(decoder(ids[0], places + past, attend))
-    found = logits.log_softmax(dim=-1).gather(1, ids[1, :, None])[:, 0]
-    return [float(part.sum()) for part in torch.split(found.cpu(), lengths.tolist())]
+    ids = torch.tensor([token for row in rows for token in row], device=decoder.device)
+    return torch.split(decoder(ids, places + past, attend), lengths.tolist())
+
+
+def _gathered(decoder: Decoder, hidden: Tensor, replies: Listing[Listing[int]]) -> list[float]:
+    """Return log P of each reply, given what its ids are predicted from, one after another."""
+    targets = torch.tensor([token for reply in replies for token in reply], device=decoder.device)
+    logits = decoder.logits(hidden)
+    found = logits.log_softmax(dim=-1).gather(1, targets[:, None])[:, 0]
+    return [float(part.sum()) for part in torch.split(found.cpu(), [len(r) for r in replies])]
 
 
 def _padded(tokens: Tensor, is_real: Tensor) -> Tensor:

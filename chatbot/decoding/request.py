@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import Tensor
+
 from chatbot.decoding.cache import Prefix
 from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.reading import TokenLogProb
 from chatbot.decoding.sequence import Sequence, TokenRules
 
 FinishReason = Literal["stop", "length", "cancelled", "failed", "deadline"]
 Accept = Callable[[list[int]], bool]
+Find = Callable[[Tensor], "Iterable[Proposal]"]
 
 
 class Status(enum.Enum):
@@ -36,23 +40,21 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Fallback:
-    """What is said when the best reply is worth too little, or too little known to fit.
+    """What is said when the best reply is worth too little.
 
     Attributes:
         ids: the reply, without a stop id.
-        floor: what a sampled reply must be worth, in nats a token.
-        floor_proposed: what a proposal must be.
-        min_prior: of a proposal that is good enough; above 0, no sampled reply is.
+        floor: what a reply must be worth, on the scale of ``Proposal.prior``.
+        only_proposed: no sampled reply is good enough.
     """
 
     ids: tuple[int, ...]
     floor: float
-    floor_proposed: float
-    min_prior: float = 0.0
+    only_proposed: bool = False
 
-    def is_better(self, worth: float, prior: float) -> bool:
+    def is_better(self, worth: float, prior: float | None) -> bool:
         """Whether it is to be said instead of a reply that is worth so much."""
-        return worth < (self.floor_proposed if prior else self.floor) or prior < self.min_prior
+        return worth < self.floor or (self.only_proposed and prior is None)
 
 
 class Request:
@@ -61,15 +63,20 @@ class Request:
     Attributes:
         sequences: the replies that are sampled, ``params.candidates`` of them.
         proposals: replies to be ranked beside them.
+        find: returns more of them, asked in the engine's thread when all that is sampled has
+            ended, with the last layer's state (D,) at the end of the prompt; ``None``: no more.
         accept: whether a reply may be chosen, asked from the best one down; ``None``: any may.
             When none may, the best one is chosen all the same, and the caller filters it.
         fallback: what is said instead of a poor reply; ``None``: nothing.
         looks_back: whether a reply gains by taking up what was told earlier.
+        top_log_probs: how many of the likeliest tokens ``log_probs`` names in each place; ``None``:
+            no log-probabilities are wanted.
+        log_probs: those of the reply's ids, once it is whole; ``None``: there are none.
         output_ids: the reply so far; with several candidates, empty until one is chosen.
         finish_reason: ``None`` until it is finished.
         error: what was raised, when ``finish_reason`` is ``"failed"``.
         deadline: when it ends at the latest, by ``time.monotonic``; ``None``: whenever.
-        prompt: keys and values of the prompt, kept while replies are to be ranked.
+        prompt: keys and values of the prompt, kept while a reply is to be read behind it.
     """
 
     def __init__(
@@ -79,18 +86,23 @@ class Request:
         rules: TokenRules,
         *,
         proposals: Iterable[Proposal] = (),
+        find: Find | None = None,
         accept: Accept | None = None,
         fallback: Fallback | None = None,
         looks_back: bool = True,
+        top_log_probs: int | None = None,
         deadline: float | None = None,
     ) -> None:
         self.prompt_ids = tuple(prompt_ids)
         self.params = params.seeded()
         self.rules = rules
         self.proposals = tuple(proposals)
+        self.find = find
         self.accept = accept
         self.fallback = fallback
         self.looks_back = looks_back
+        self.top_log_probs = top_log_probs
+        self.log_probs: list[TokenLogProb] | None = None
         self.deadline = deadline
         self.sequences = [
             Sequence(self.prompt_ids, self.params, rules, number)
@@ -116,7 +128,12 @@ class Request:
     @property
     def is_ranked(self) -> bool:
         """Whether there is a choice to make."""
-        return len(self.sequences) + len(self.proposals) > 1
+        return len(self.sequences) + len(self.proposals) > 1 or self.find is not None
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether a reply is to be read behind the prompt once it is whole."""
+        return self.is_ranked or self.top_log_probs is not None
 
     @property
     def open_sequences(self) -> list[Sequence]:

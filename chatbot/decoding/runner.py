@@ -146,7 +146,7 @@ class ModelRunner:
 
     def _spread(self, request: Request, row: int) -> None:
         """Copy a prompt that was read into ``row`` wherever its request needs it."""
-        if request.is_ranked:
+        if request.is_read_again:
             request.prompt = self.cache.take(row, request.prompt_ids)
         for number in range(1, len(request.sequences)):
             self.cache.copy(row, row + number, len(request.prompt_ids))

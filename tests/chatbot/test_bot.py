@@ -289,7 +289,7 @@ def knowing_folder(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFacto
 def test_a_known_reply_is_proposed_beside_the_sampled_ones(
     knowing_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
+    sure = RankingWeights(sampled=-1000, repeat=0, echo=0, recall=0)
     monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: sure)
     params = replace(PARAMS, candidates=3, seed=0)  # a seed that leaves neither out
     with contextlib.closing(Bot.from_checkpoint(knowing_folder)) as bot:
@@ -303,7 +303,7 @@ def test_a_known_reply_is_proposed_beside_the_sampled_ones(
 def test_an_insult_is_answered_with_good_humour(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
+    sure = RankingWeights(sampled=-1000, repeat=0, echo=0, recall=0)
     monkeypatch.setattr("chatbot.decoding.engine.RankingWeights", lambda: sure)
     params = replace(PARAMS, candidates=3, max_new_tokens=40)
     with contextlib.closing(Bot.from_checkpoint(tiny_checkpoint)) as bot:
@@ -320,12 +320,12 @@ def test_an_insult_is_answered_with_good_humour(
 def test_a_poor_reply_gives_way_to_an_open_ear(
     tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatbot.suggestions._FLOORS", (1000.0, 1000.0))
+    monkeypatch.setattr("chatbot.suggestions._FLOOR", 1000.0)
     params = replace(PARAMS, candidates=3, max_new_tokens=40, seed=0)
     with contextlib.closing(Bot.from_checkpoint(tiny_checkpoint)) as bot:
         assert ask(bot, "今天下雨了", params).text in LISTENING
-        monkeypatch.setattr("chatbot.suggestions._FLOORS", (-1000.0, -1000.0))
-        monkeypatch.setattr("chatbot.suggestions._FLOORS_IN_TALK", (1000.0, 1000.0))
+        monkeypatch.setattr("chatbot.suggestions._FLOOR", -1000.0)
+        monkeypatch.setattr("chatbot.suggestions._FLOOR_IN_TALK", 1000.0)
         talk = ("你好", "你好呀。")
         assert ask(bot, "今天下雨了", params, history=talk).text in LISTENING
         assert ask(bot, "下雨了吗", params, history=talk).text not in LISTENING
@@ -336,7 +336,7 @@ def test_a_poor_reply_gives_way_to_an_open_ear(
 def test_a_question_of_fact_gets_a_known_answer_or_none(
     knowing_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatbot.suggestions._FLOORS", (-1000.0, -1000.0))
+    monkeypatch.setattr("chatbot.suggestions._FLOOR", -1000.0)
     params = replace(PARAMS, candidates=3, max_new_tokens=40, seed=0)
     with contextlib.closing(Bot.from_checkpoint(knowing_folder)) as bot:
         assert ask(bot, "光速是多少", params).text in UNKNOWING

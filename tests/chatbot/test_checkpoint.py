@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -10,6 +11,8 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from chatbot import checkpoint as module
 from chatbot.checkpoint import load_checkpoint, save_checkpoint, special_ids, weights_dtype
+from chatbot.known import KnownReply
+from chatbot.known_states import KnownStates
 from vocab.wordpiece import SHIPPED_VOCAB, SPECIAL_TOKENS, load_tokenizer
 
 FILES = (
@@ -60,6 +63,29 @@ def test_what_is_saved_is_what_is_loaded(tiny_checkpoint: Path, tmp_path: Path) 
     assert again.tokenizer.get_vocab() == first.tokenizer.get_vocab()
     for key, tensor in first.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[key], tensor), key
+
+
+def test_known_replies_and_their_states_come_back(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    plain = load_checkpoint(tiny_checkpoint)
+    assert (plain.known, plain.states) == ((), None)
+    known = tuple(KnownReply(f"第{n}句", f"答{n}。", frozenset(), opens=n > 1) for n in range(5))
+    seen = np.random.default_rng(0).normal(size=(5, 32)).astype(np.float32)
+    states = KnownStates.of(seen)
+    out = save_checkpoint(
+        tmp_path / "a", plain.model, plain.tokenizer, name="a", known=known, states=states
+    )
+    again = load_checkpoint(out)
+    assert again.known == known
+    assert again.states is not None
+    np.testing.assert_array_equal(again.states.vectors, states.vectors)
+    assert again.states.likeness(seen[3]).argmax() == 3
+    own = {"known_replies.tsv.xz", "known_states.npz"}
+    assert set(again.manifest["sha256"]) == {*FILES, *own}
+    save_checkpoint(out, plain.model, plain.tokenizer, name="a", known=known)
+    assert (load_checkpoint(out).known, load_checkpoint(out).states) == (known, None)
+    with pytest.raises(AssertionError, match="each reply has its state"):
+        save_checkpoint(out, plain.model, plain.tokenizer, name="a", known=known[:4], states=states)
+    assert load_checkpoint(out).known == known
 
 
 def test_a_loaded_model_is_ready_to_use(tiny_checkpoint: Path) -> None:

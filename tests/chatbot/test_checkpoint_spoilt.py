@@ -5,10 +5,14 @@ import pickle
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from chatbot.checkpoint import load_checkpoint
+from chatbot.checkpoint import KNOWN, STATES, load_checkpoint, save_checkpoint
 from chatbot.errors import CheckpointError
+from chatbot.known import KnownReply, write_known
+from chatbot.known_states import KnownStates, write_states
+from chatbot.manifest import write_manifest
 from vocab.wordpiece import SPECIAL_TOKENS
 
 FILES = (
@@ -56,6 +60,50 @@ def test_a_truncated_or_altered_file(folder: Path, name: str) -> None:
     for content in (whole[:-1], whole[:middle], b"", flipped):
         (folder / name).write_bytes(content)
         assert_refused(folder, name, "校验和不符")
+
+
+@pytest.fixture
+def knowing(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A checkpoint with three known replies and their states, to spoil."""
+    plain = load_checkpoint(tiny_checkpoint)
+    known = [KnownReply(f"第{n}句", f"答{n}。", frozenset()) for n in range(3)]
+    folder, states = tmp_path / "knowing", KnownStates.of(np.eye(3, 32, dtype=np.float32))
+    return save_checkpoint(
+        folder, plain.model, plain.tokenizer, name="k", known=known, states=states
+    )
+
+
+def sign(folder: Path) -> None:
+    """Write the manifest of what the folder holds now."""
+    write_manifest(folder, "k", None, [*FILES, KNOWN, STATES])
+
+
+@pytest.mark.parametrize("name", [KNOWN, STATES])
+def test_known_replies_and_states_that_lack_or_were_altered(knowing: Path, name: str) -> None:
+    whole = (knowing / name).read_bytes()
+    for content in (whole[:-1], b""):
+        (knowing / name).write_bytes(content)
+        assert_refused(knowing, name, "校验和不符")
+    (knowing / name).unlink()
+    assert_refused(knowing, f"缺少 {name}", "重新训练")
+
+
+def test_states_of_other_replies_or_another_model(knowing: Path) -> None:
+    write_known(knowing / KNOWN, [KnownReply("你好", "好。", frozenset())])
+    sign(knowing)
+    assert_refused(knowing, STATES, "与 1 条现成回答、32 维的模型对不上", "重新训练")
+    (knowing / KNOWN).unlink()
+    write_manifest(knowing, "k", None, [*FILES, STATES])
+    assert_refused(knowing, STATES, "与 0 条现成回答", "重新训练")
+
+
+def test_states_that_cannot_be_read(knowing: Path) -> None:
+    write_states(knowing / STATES, KnownStates.of(np.eye(3, 16, dtype=np.float32)))
+    sign(knowing)
+    assert_refused(knowing, STATES, "32 维的模型对不上", "重新训练")
+    (knowing / STATES).write_bytes(b"\xff" * 64)
+    sign(knowing)
+    assert_refused(knowing, STATES, "读不了", "重新训练")
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt"])

@@ -92,6 +92,10 @@ def test_what_asks_about_the_world(message: str, asks: bool) -> None:
         ("那你帮我写句求婚的话", False, True),
         ("是啊，五年没见了", False, False),
         ("周末去哪玩好", False, True),
+        ("我给我妈买了件大衣", False, False),
+        ("老板给我涨工资了", False, False),
+        ("写了一天作业", False, False),
+        ("能不能帮我起个名字", False, True),
     ],
 )
 def test_what_looks_back_and_what_asks(message: str, looks_back: bool, asks: bool) -> None:

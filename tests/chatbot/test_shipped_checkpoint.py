@@ -21,6 +21,12 @@ def test_it_is_verified_by_its_manifest_and_uses_the_shipped_vocabulary() -> Non
     assert (SHIPPED_CHECKPOINT / "vocab.txt").read_bytes() == SHIPPED_VOCAB.read_bytes()
 
 
+def test_each_of_its_known_replies_has_its_state() -> None:
+    checkpoint = load_checkpoint(SHIPPED_CHECKPOINT)
+    assert checkpoint.states is not None
+    assert len(checkpoint.states) == len(checkpoint.known) > 10_000
+
+
 def test_the_model_card_names_every_corpus_of_the_recipe_and_the_licences() -> None:
     card = (SHIPPED_CHECKPOINT / "README.md").read_text(encoding="utf-8")
     for name in ("SmileChat", "CPsyCoun", "LCCC", "CDial", "KdConv", "CrossWOZ", "XPersona"):

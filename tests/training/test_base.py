@@ -15,6 +15,7 @@ from training.base import prepare_sources, train_base
 from training.collate import Batch
 from training.config import TrainConfig
 from training.errors import ConfigError, CorpusError
+from training.known import corpus_replies
 from training.learner import Learner
 from training.recipe import PROVIDED, Recipe, Source, Stage
 from training.store import TokenStore
@@ -94,6 +95,15 @@ def test_each_stage_starts_from_the_one_before(
     one, two = (losses(tmp_path / "base" / name) for name in ("one", "two"))
     assert two[0] == pytest.approx(min(one), abs=2e-3), "float16 rounds between the stages"
     assert two[-1] < one[0]
+
+
+def test_the_finished_one_knows_the_provided_corpus_and_its_states(
+    recipe: Recipe, corpora: Path, tmp_path: Path
+) -> None:
+    loaded = load_checkpoint(train_base(recipe, corpora, tmp_path / "base"))
+    assert loaded.known == tuple(corpus_replies(base.PROVIDED_CORPUS))
+    assert loaded.states is not None
+    assert len(loaded.states) == len(loaded.known) == 13
 
 
 def test_the_stores_hold_what_the_recipe_says(

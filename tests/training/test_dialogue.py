@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -13,6 +14,7 @@ from chatbot.dialogue import DialogueEncoder
 from training.config import TrainConfig
 from training.dialogue import print_outcome, train_dialogue
 from training.errors import ConfigError, StoreError
+from training.known import corpus_replies
 from training.loop import Outcome
 from training.samples import GENERATION
 from vocab.wordpiece import SHIPPED_VOCAB, SPECIAL_TOKENS, read_vocab
@@ -85,6 +87,23 @@ def test_from_a_checkpoint(
     assert (loaded.manifest["name"], loaded.generation) == ("小", {"top_k": 5})
     again = train_dialogue(corpus, tmp_path / "more", config, init=str(tmp_path / "out" / "best"))
     assert again.first_loss == pytest.approx(outcome.best_loss, abs=0.01)
+
+
+def test_the_best_is_given_the_corpus_exchanges_and_its_own_states_of_them(
+    corpus: Path, tmp_path: Path, gpt2: Path, vocab_file: Path, quick: Quick
+) -> None:
+    options: dict[str, Any] = {"model_config": gpt2, "vocab": vocab_file}
+    out = tmp_path / "out"
+    train_dialogue(corpus, out, quick(epochs=1), **options)
+    first = load_checkpoint(out / "best")
+    assert first.known == tuple(corpus_replies(corpus))
+    assert first.states is not None
+    assert len(first.states) == len(first.known) == 13
+    train_dialogue(corpus, out, quick(epochs=3), **options, resume=True)
+    more = load_checkpoint(out / "best")
+    assert (more.known, more.manifest["name"]) == (first.known, "out")
+    assert more.states is not None
+    assert not np.array_equal(more.states.axes, first.states.axes)  # of the new model
 
 
 def test_from_the_shipped_form(

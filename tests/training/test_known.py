@@ -13,13 +13,13 @@ def exchanges(corpus: Path) -> list[tuple[str, str]]:
 def test_exchanges_of_the_training_side(corpus: Path) -> None:
     (corpus / "generated_memory.txt").write_text("我叫小林\n小林，你好。\n", encoding="utf-8")
     found = exchanges(corpus)
-    assert found[:3] == [
+    assert found[:4] == [
         ("你好", "你好呀！"),
         ("今天好累", "早点睡吧。"),
+        ("好的", "晚安～"),  # an answer to what came before it: its state alone can find it
         ("吃了吗", "吃了，你呢？"),
     ]
-    assert ("好的", "晚安～") not in found  # an answer to what came before it
-    assert len(found) == 8  # neither held out nor generated
+    assert len(found) == 13  # neither held out nor generated
 
 
 def test_a_corpus_that_is_not_split_is_split_by_its_openers(tmp_path: Path) -> None:

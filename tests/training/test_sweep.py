@@ -14,7 +14,7 @@ from training.memory.generate import Probe
 from training.respond import Responder
 from training.sweep import Choice, choices, outcome, selected, write_sweep
 
-PLAIN = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
+PLAIN = RankingWeights(sampled=0, likely=1, mmi=0, repeat=0, loop=0, echo=0, recall=0)
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def exchanges() -> list[Exchange]:
 
 
 def test_selected_is_how_often_the_right_one_is_first() -> None:
-    good, bad = (Scored((5, 6), True, log_prob, -1.0) for log_prob in (-1.0, -9.0))
+    good, bad = (
+        Scored((5, 6), log_prob=log_prob, log_prob_alone=-1.0) for log_prob in (-1.0, -9.0)
+    )
     found = [Choice([(7,)], [bad, good], right) for right in (1, 1, 1, 0)]
     assert (selected(found, PLAIN).hits, selected(found, PLAIN).total) == (3, 4)
 
@@ -71,15 +73,23 @@ def test_the_tables_are_written(
     folder: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "NUM_DISTRACTORS", 1)
-    monkeypatch.setattr(sweep, "SAMPLING", ((1, 0.2, 0.0), (2, 0.5, 1.0)))
+    monkeypatch.setattr(sweep, "SAMPLING", ((1, 0.2, 100.0), (2, 0.5, 100.0), (2, 0.5, 0.2)))
     monkeypatch.setattr(sweep, "read_fillers", lambda _: [])
     probe = Probe(("我叫好好", "好的。", "我叫什么"), ("好",), "name", 2)
     monkeypatch.setattr(sweep, "probes", lambda count, *_: [probe] * count)
     assert len(list(exchanges_of(held_out_dialogues(corpus)))) == 3
     path = write_sweep(folder, corpus, tmp_path / "a" / "sweep.md", size=3, seed=0)
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert sum(line.startswith("| 0.") for line in lines) == len(sweep.MMI)
+    assert sum(line.startswith(("| 0.", "| 1.")) for line in lines) == len(sweep.MMI)
     assert [line.split(" | ")[2] for line in lines if line.startswith(("| 1 ", "| 2 "))] == [
         "无",
-        "1.0",
+        "无",
+        "0.2",
     ]
+
+
+def test_the_defaults_are_among_what_is_tried() -> None:
+    default = RankingWeights()
+    assert default.mmi in sweep.MMI
+    assert default.sampled in {worth for candidates, _, worth in sweep.SAMPLING if candidates > 1}
+    assert len(set(sweep.SAMPLING)) == len(sweep.SAMPLING)

@@ -19,7 +19,7 @@ MakeRequest = Callable[..., Request]
 RandomPrompts = Callable[..., list[Ids]]
 SEP = 3
 PROMPT = (2, 10, 11, 12, SEP)
-LIKELIEST = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=0)
+LIKELIEST = RankingWeights(sampled=0, likely=1, mmi=0, repeat=0, loop=0, echo=0, recall=0)
 
 
 def run(engine: Engine, request: Request) -> Request:
@@ -41,10 +41,10 @@ def reference_log_prob(model: GPT2LMHeadModel, prefix: Ids, reply: Ids) -> float
     return sum(float(log_probs[place, ids]) for place, ids in zip(places, reply, strict=True))
 
 
-def scored(model: GPT2LMHeadModel, ids: Ids, has_stop: bool, prior: float = 0.0) -> Scored:
+def scored(model: GPT2LMHeadModel, ids: Ids, has_stop: bool) -> Scored:
     whole = (*ids, SEP) if has_stop else ids
     likely, alone = (reference_log_prob(model, prefix, whole) for prefix in (PROMPT, PROMPT[:1]))
-    return Scored(ids, has_stop, likely, alone, prior)
+    return Scored(ids, has_stop, log_prob=likely, log_prob_alone=alone)
 
 
 def test_the_first_candidate_is_the_reply_without_candidates(
@@ -77,14 +77,14 @@ def test_the_best_by_plain_forward_passes_is_chosen(
 ) -> None:
     for seed in range(12):
         params = SamplingParams(temperature=1.5, seed=seed, candidates=8, max_new_tokens=12)
-        proposals = (Proposal((20, 21, 22), 0.3), Proposal((23,), 0.0))
+        proposals = (Proposal((20, 21, 22), 0.3), Proposal((23,), 0.01))
         engine = Engine(model, precision="float32", weights=weights)
         request = run(engine, Request(PROMPT, params, one_stop, proposals=proposals))
         replies = [
             scored(model, tuple(sequence.output_ids), sequence.stop_reason == "stop")
             for sequence in request.sequences
         ]
-        replies += [scored(model, item.ids, True, item.prior) for item in proposals]
+        replies += [Scored(item.ids, prior=item.prior) for item in proposals]
         utterances = split_utterances(PROMPT, one_stop.stop_ids)
         best = replies[rank(replies, utterances, weights)[0]]
         assert request.output_ids == list(best.ids)
@@ -98,10 +98,10 @@ def test_a_proposal_is_ranked_beside_them_and_may_win(
 ) -> None:
     params = SamplingParams(temperature=1.0, seed=1, candidates=2, max_new_tokens=16)
     proposals = (Proposal((20, 21, 22), 1.0),)
-    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
+    sure = RankingWeights(sampled=-1000, repeat=0, echo=0, recall=0)
     request = run(Engine(model, weights=sure), Request(PROMPT, params, rules, proposals=proposals))
     assert (request.output_ids, request.finish_reason) == ([20, 21, 22], "stop")
-    never = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=-1000)
+    never = RankingWeights(sampled=1000, repeat=0, echo=0, recall=0)
     request = run(Engine(model, weights=never), Request(PROMPT, params, rules, proposals=proposals))
     assert request.output_ids in [sequence.output_ids for sequence in request.sequences]
 
@@ -112,7 +112,7 @@ def test_a_proposal_that_was_sampled_too_counts_once_with_its_prior(
     (greedy,) = Engine(model).complete([make_request(PROMPT)])
     (cut,) = Engine(model).complete([make_request(PROMPT, max_new_tokens=3)])
     params = SamplingParams(temperature=0, repetition_penalty=1, top_p=1, max_new_tokens=3)
-    sure = RankingWeights(mmi=0, repeat=0, echo=0, recall=0, prior=1000)
+    sure = RankingWeights(sampled=-1000, repeat=0, echo=0, recall=0)
     proposals = (Proposal(tuple(cut), 1.0), Proposal((20,), 0.5))
     request = run(Engine(model, weights=sure), Request(PROMPT, params, rules, proposals=proposals))
     assert greedy[:3] == cut
@@ -120,29 +120,32 @@ def test_a_proposal_that_was_sampled_too_counts_once_with_its_prior(
 
 
 @pytest.mark.parametrize(
-    ("floors", "prior", "min_prior", "gives_way"),
+    ("floor", "prior", "only_proposed", "gives_way"),
     [
-        ((-100, 1000), 0, 0, False),
-        ((1000, -100), 0, 0, True),
-        ((1000, -100), 0.5, 0, False),
-        ((-100, 1000), 0.5, 0, True),
-        ((-100, -100), 0.5, 0.6, True),
-        ((-100, -100), 0.7, 0.6, False),
+        (-2000, None, False, False),
+        (0.4, None, False, True),
+        (0.4, 0.5, False, False),
+        (0.6, 0.5, False, True),
+        (-2000, None, True, True),
+        (0.4, 0.0, False, True),
+        (-2000, 0.0, True, False),  # it may fit badly, and is proposed all the same
+        (0.4, 0.5, True, False),
+        (0.6, 0.5, True, True),
     ],
 )
 def test_a_poor_reply_gives_way_to_the_fallback(
     model: GPT2LMHeadModel,
     rules: TokenRules,
-    floors: tuple[float, float],
-    prior: float,
-    min_prior: float,
+    floor: float,
+    prior: float | None,
+    only_proposed: bool,
     gives_way: bool,
 ) -> None:
     params = SamplingParams(seed=1, candidates=2, max_new_tokens=16)
-    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=0, prior=200)
-    proposals = (Proposal((20, 21, 22), prior),) if prior else ()
+    weights = RankingWeights(sampled=-1000, repeat=0, loop=0, echo=0, recall=0)
+    proposals = (Proposal((20, 21, 22), prior),) if prior is not None else ()
     plain = run(Engine(model, weights=weights), Request(PROMPT, params, rules, proposals=proposals))
-    fallback = Fallback((30, 31), *floors, min_prior)
+    fallback = Fallback((30, 31), floor, only_proposed)
     request = Request(PROMPT, params, rules, proposals=proposals, fallback=fallback)
     run(Engine(model, weights=weights), request)
     assert request.output_ids == ([30, 31] if gives_way else plain.output_ids)
@@ -156,8 +159,8 @@ def test_what_was_told_counts_only_for_one_who_looks_back(
     (stop,) = one_stop.stop_ids
     prompt = [PROMPT[0], 20, 21, 22, stop, 5, 6, 7, stop, 30, 31, 32, stop]
     params = SamplingParams(seed=1, candidates=2, max_new_tokens=16)
-    weights = RankingWeights(mmi=0, repeat=0, loop=0, echo=0, recall=1000, prior=0)
-    told = Proposal((20, 21, 22), 0.0)
+    weights = RankingWeights(sampled=100, repeat=0, loop=0, echo=0, recall=1000)
+    told = Proposal((20, 21, 22), 0.01)
     request = Request(prompt, params, one_stop, proposals=(told,), looks_back=looks_back)
     run(Engine(model, weights=weights), request)
     assert (request.output_ids == [20, 21, 22]) is looks_back

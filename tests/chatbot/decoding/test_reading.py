@@ -5,7 +5,7 @@ from transformers import GPT2LMHeadModel
 from chatbot.decoding.cache import Prefix
 from chatbot.decoding.model import Decoder
 from chatbot.decoding.params import Precision
-from chatbot.decoding.reading import log_probs, read
+from chatbot.decoding.reading import last_state, log_probs, read
 
 CLS, SEP = 2, 3
 PROMPT = [CLS, 10, 11, 12, SEP]
@@ -38,6 +38,17 @@ def test_a_prompts_keys_and_values_are_the_models_own(
         torch.testing.assert_close(prefix.keys[layer], own.keys[0], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(prefix.values[layer], own.values[0], rtol=1e-5, atol=1e-5)
     assert not prefix.keys.requires_grad
+
+
+@pytest.mark.parametrize("prompt", [PROMPT, [CLS], [CLS, *[20] * 62, SEP]])
+def test_the_last_state_is_that_of_a_plain_forward_pass(
+    model: GPT2LMHeadModel, decoder: Decoder, prompt: list[int]
+) -> None:
+    found = last_state(decoder, read(decoder, prompt))
+    with torch.no_grad():
+        expected = model.transformer(torch.tensor([prompt])).last_hidden_state[0, -1]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert not found.requires_grad
 
 
 def test_log_probs_are_those_of_a_plain_forward_pass(

@@ -51,10 +51,13 @@ def test_a_failing_request_fails_alone(
 
 
 def test_a_step_that_raises_fails_its_requests_and_the_engine_goes_on(
-    gated: GatedEngine, worker: Worker, make_request: MakeRequest
+    gated: GatedEngine, worker: Worker, make_request: MakeRequest, until: Until
 ) -> None:
     async def talk() -> None:
         streams = [worker.submit(make_request()) for _ in range(2)]
+        gated.allow(1)
+        held = gated.scheduler
+        await until(lambda: len(held.running) + len(held.waiting) == 2)
         gated.failures.append(MemoryError("no more"))
         gated.allow()
         for stream in streams:

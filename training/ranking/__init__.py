@@ -1,0 +1,1 @@
+"""Where the weights of ranking come from: replies that were rated in their conversations."""
