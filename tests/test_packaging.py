@@ -96,3 +96,16 @@ def test_ci_installs_and_tests() -> None:
     assert "set -euo pipefail" in text
     assert text.rstrip().endswith("make test")
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_an_installed_package_holds_every_file_it_reads() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    patterns = settings["package-data"]["*"]
+    folders = ("chatbot", "training", "vocab", "api")
+    files = [path.relative_to(ROOT) for path in repository_files()]
+    data = [
+        path for path in files if path.parts[0] in folders and path.suffix not in {".py", ".png"}
+    ]
+    left_out = [str(path) for path in data if not any(path.match(name) for name in patterns)]
+    assert data
+    assert left_out == []

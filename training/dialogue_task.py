@@ -6,7 +6,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
@@ -15,6 +14,7 @@ from chatbot.dialogue import DialogueEncoder
 from chatbot.known import KnownReply
 from training.collate import Batch, attention_mask, collate
 from training.config import TrainConfig
+from training.dropout import set_dropout
 from training.freezing import freeze_language_model
 from training.objective import cross_entropy_sum, unlikelihood_sum
 from training.packing import Mixture, Row, pack_rows
@@ -69,7 +69,9 @@ class DialogueTask:
     ) -> None:
         """Take everything over; ``known`` replies go into the checkpoints."""
         model.config._attn_implementation = "eager"
-        _set_dropout(model, config.dropout)
+        set_dropout(model, config.dropout)
+        model.config.resid_pdrop = model.config.embd_pdrop = config.dropout
+        model.config.attn_pdrop = 0.0
         freeze_language_model(model, config.freeze)
         self.model = model.float()
         self.encoder, self.train, self.valid, self.config = encoder, train, valid, config
@@ -159,16 +161,3 @@ class DialogueTask:
 def perplexity(loss: float) -> float:
     """Return the perplexity of a loss in nats a token, kept finite."""
     return math.exp(min(loss, 50))
-
-
-def _set_dropout(model: GPT2LMHeadModel, dropout: float) -> None:
-    """Set dropout of embeddings and residuals; none on attention weights.
-
-    There are heads * T of those to a position: drawing that many random numbers nearly doubles
-    the time of a step on a CPU.
-    """
-    model.config.resid_pdrop = model.config.embd_pdrop = dropout
-    model.config.attn_pdrop = 0.0
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0 if name.endswith("attn_dropout") else dropout

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from chatbot.checkpoint import load_checkpoint
+from training.dropout import Dropout
 from training.loop import Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -18,7 +19,7 @@ def test_dropout_is_what_the_config_says_and_attention_has_none(
     learner = trainer(dropout=dropout).learner
     for model in (learner.model, learner.reference):
         modules = dict(model.named_modules())
-        dropouts = {name: m.p for name, m in modules.items() if isinstance(m, torch.nn.Dropout)}
+        dropouts = {name: m.p for name, m in modules.items() if isinstance(m, Dropout)}
         attention = {name for name in dropouts if name.endswith("attn_dropout")}
         assert attention
         assert {dropouts[name] for name in attention} == {0.0}

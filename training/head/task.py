@@ -15,11 +15,10 @@ from chatbot.models.head import BackboneWithHead
 from training.collate import IGNORE
 from training.config import TrainConfig
 from training.device import pick_device, pick_dtype
+from training.dropout import set_dropout
 from training.head.batches import HeadBatch, Texts, in_order, shuffled
 from training.head.features import Features, compute_features
 from training.state import Progress
-
-_ATTENTION_DROPOUT = "attn_dropout"
 
 
 class HeadTask(ABC):
@@ -106,9 +105,7 @@ def _prepare(model: BackboneWithHead, dropout: float) -> None:
     """Set dropout, none on attention weights, and the attention that is fast backwards on a CPU."""
     model.float()
     model.backbone.set_attn_implementation("eager")  # type: ignore[operator]
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0 if name.endswith(_ATTENTION_DROPOUT) else dropout
+    set_dropout(model, dropout)
 
 
 def _computed(

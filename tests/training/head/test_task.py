@@ -12,6 +12,7 @@ from torch.nn.functional import log_softmax
 from chatbot.head_folder import load_head
 from chatbot.models.head import BackboneWithHead
 from training.collate import IGNORE
+from training.dropout import Dropout
 from training.head.backbone import load_pretrained
 from training.head.batches import HeadBatch
 from training.head.classification import ClassifierTask
@@ -69,9 +70,7 @@ def test_dropout_is_set_everywhere_but_in_attention(
 ) -> None:
     task = make_task(split, dropout=0.25)
     found = {
-        name: module.p
-        for name, module in task.whole.named_modules()
-        if isinstance(module, nn.Dropout)
+        name: module.p for name, module in task.whole.named_modules() if isinstance(module, Dropout)
     }
     assert {p for name, p in found.items() if "attn_dropout" in name} == {0.0}
     assert {p for name, p in found.items() if "attn_dropout" not in name} == {0.25}
