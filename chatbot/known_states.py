@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from chatbot.errors import CheckpointError
 
-NUM_AXES = 64
-_UNIT = 48  # what 1.0 is stored as: the smaller, the better it packs
+NUM_AXES = 48
+_UNIT = 32  # what 1.0 is stored as: the smaller, the better it packs
 _KINDS = {"center": np.float32, "axes": np.float32, "vectors": np.int8}
 
 # what numpy raises of files that are something else
@@ -42,7 +42,7 @@ class KnownStates:
     Attributes:
         center: what is subtracted from a state, (D,).
         axes: what it is multiplied with then, (D, S).
-        vectors: the unit vectors that came of it, times 48, (N, S) int8.
+        vectors: the unit vectors that came of it, times 32, (N, S) int8.
     """
 
     def __init__(self, center: Floats, axes: Floats, vectors: NDArray[np.int8]) -> None:

@@ -68,6 +68,7 @@ def train_dialogue(
     if world.is_main:
         add_known(out / "best", corpus)
         print_outcome(outcome, out)
+    world.wait()
     return outcome
 
 

@@ -7,6 +7,7 @@ of a single process with as many times the accumulation. The first process write
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -104,7 +105,12 @@ def join_world() -> World:
 
 
 def leave_world() -> None:
-    """Part from the others, where there are any."""
+    """Part from the others, where there are any.
+
+    A sharded model that waits to be collected holds a group, and one that lives until the
+    interpreter ends aborts the process.
+    """
     if dist.is_available() and dist.is_initialized():
+        gc.collect()
         with contextlib.suppress(RuntimeError):
             dist.destroy_process_group()
