@@ -99,6 +99,7 @@ report: .venv/.stamp ## 给模型出成绩单：CHECKPOINT= 检查点目录，AG
 .PHONY: bench
 bench: .venv/.stamp-bench ## 和别的引擎比速度：ROWS= 跑哪些行，MODELS= 用哪些模型，ONLY= 只和谁比，PAIRS= 每格几对
 	-@.venv/bin/python -m benchmarks.paint
+	-@.venv/bin/python -m benchmarks.service
 	@.venv/bin/python -m benchmarks $(call option,rows,$(ROWS)) $(call option,models,$(MODELS)) \
 		$(call option,only,$(ONLY)) $(call option,pairs,$(PAIRS)) \
 		$(if $(filter-out file,$(origin OUT)),$(call option,out,$(OUT)))

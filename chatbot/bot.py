@@ -11,14 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from torch import Tensor
-
 from chatbot.checkpoint import Checkpoint, load_checkpoint
 from chatbot.classifier import judging_guard
 from chatbot.cores import spare_cores
 from chatbot.decoding.engine import Engine
 from chatbot.decoding.params import CACHE_BYTES, MAX_WAITING, NUM_SLOTS, Precision, SamplingParams
-from chatbot.decoding.request import Fallback, Find, Proposal, Request
+from chatbot.decoding.request import Request
 from chatbot.decoding.sequence import TokenRules
 from chatbot.decoding.timing import Timing
 from chatbot.decoding.vitals import Vitals
@@ -26,9 +24,10 @@ from chatbot.decoding.worker import Worker
 from chatbot.dialogue import DialogueEncoder, is_mark
 from chatbot.errors import InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Checks, Draft, Generation, Origin, Reply
-from chatbot.known import KnownReplies, Match
+from chatbot.known import KnownReplies
 from chatbot.likelihood import spelled
 from chatbot.listening import asks_back
+from chatbot.proposer import Proposer
 from chatbot.safety.guard import Guard
 from chatbot.suggestions import Suggestions
 
@@ -75,7 +74,7 @@ class Bot:
         self._rules = token_rules(self._encoder)
         self._guard = guard or Guard.configured()
         known = KnownReplies(*((checkpoint.known, checkpoint.states) if use_known else ((),)))
-        self._suggestions = Suggestions(known, self._guard)
+        self._proposer = Proposer(self._encoder, Suggestions(known, self._guard))
         engine = Engine(
             checkpoint.model,
             num_slots=num_slots,
@@ -192,10 +191,10 @@ class Bot:
             prompt.ids,
             params,
             self._rules,
-            proposals=self._retorts(history, message, params),
-            find=self._finder(history, message, params),
+            proposals=self._proposer.retorts(history, message, params),
+            find=self._proposer.finder(history, message, params),
             accept=lambda ids: self._guard.check_output(self._encoder.decode(ids)),
-            fallback=self._fallback(history, message, params),
+            fallback=self._proposer.fallback(history, message, params),
             looks_back=asks_back(message),
             top_log_probs=top_log_probs,
         )
@@ -252,48 +251,6 @@ class Bot:
         if len(message_ids) > limit:
             raise MessageTooLong(len(message_ids), limit)
         return message_ids
-
-    def _retorts(
-        self, history: Sequence[str], message: str, params: SamplingParams
-    ) -> list[Proposal]:
-        """Return retorts to be ranked beside the sampled replies; a single one streams."""
-        if params.candidates == 1:
-            return []
-        return self._as_proposals(self._suggestions.retorts(history, message), params)
-
-    def _finder(self, history: Sequence[str], message: str, params: SamplingParams) -> Find | None:
-        """Return what finds known replies; None for a single reply, which streams."""
-        if params.candidates == 1:
-            return None
-        assert params.seed is not None
-        seed = params.seed
-
-        def find(state: Tensor) -> list[Proposal]:
-            told = state.float().cpu().numpy()
-            return self._as_proposals(self._suggestions.known(history, message, told, seed), params)
-
-        return find
-
-    def _as_proposals(self, matches: Sequence[Match], params: SamplingParams) -> list[Proposal]:
-        ids = self._encoder.encode_utterances([item.reply for item in matches])
-        return [
-            Proposal(tuple(reply), item.fit)
-            for reply, item in zip(ids, matches, strict=True)
-            if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
-        ]
-
-    def _fallback(
-        self, history: Sequence[str], message: str, params: SamplingParams
-    ) -> Fallback | None:
-        """Return what to say instead of a poor reply; None for a single one, which streams."""
-        if params.candidates == 1:
-            return None
-        assert params.seed is not None
-        ear = self._suggestions.fallback(history, message, params.seed)
-        (ids,) = self._encoder.encode_utterances([ear.reply])
-        if len(ids) > params.max_new_tokens:
-            return None
-        return Fallback(tuple(ids), ear.floor, ear.only_proposed)
 
     def _draft_without_model(self, reply: str, params: SamplingParams, checks: Checks) -> Draft:
         seed = params.seeded().seed

@@ -17,7 +17,7 @@ _RETORT_FITS = 0.7
 _SURE, _COVERAGE = 0.45, 0.85
 # What a reply must be worth. In the middle of a talk replies err more often, and to what is told
 # rather than asked an open ear is a good answer.
-_FLOOR, _FLOOR_IN_TALK = 0.5, 0.58
+_FLOOR, _FLOOR_IN_TALK = 0.5, 0.55
 
 
 @dataclass(frozen=True)

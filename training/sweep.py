@@ -23,12 +23,12 @@ from training.metrics.replies import ReplyFigures, measure_replies
 from training.respond import Responder
 
 NUM_DISTRACTORS = 9
-MMI = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
+MMI = (0.0, 0.1, 0.3, 0.5, 0.76, 1.0)
 NO_KNOWN = 100.0  # what a sampled reply is worth where no known one is ever chosen
 SAMPLING = tuple(
     (candidates, temperature, sampled)
     for candidates, temperature in ((1, 0.2), (1, 0.6), (8, 0.2), (8, 0.6), (16, 0.6))
-    for sampled in ((NO_KNOWN,) if candidates == 1 else (NO_KNOWN, 0.0, 0.2, 0.32, 0.4))
+    for sampled in ((NO_KNOWN,) if candidates == 1 else (NO_KNOWN, 0.0, 0.2, 0.34, 0.4))
 )
 
 

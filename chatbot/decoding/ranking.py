@@ -28,9 +28,9 @@ class RankingWeights:
             not in the one that it answers: it looks back at what was told.
     """
 
-    sampled: float = 0.32
-    likely: float = 0.035
-    mmi: float = 1.0
+    sampled: float = 0.34
+    likely: float = 0.041
+    mmi: float = 0.76
     repeat: float = 0.8
     loop: float = 0.8
     echo: float = 0.4

@@ -1,0 +1,61 @@
+"""Suggestions as the engine takes them: ids, their worth, and what is found while it runs."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from chatbot.decoding.params import SamplingParams
+from chatbot.decoding.request import Fallback, Find, Proposal
+from chatbot.dialogue import DialogueEncoder
+from chatbot.known import Match
+from chatbot.suggestions import Suggestions
+
+
+class Proposer:
+    """Proposes replies where several are ranked; a single one streams, and gets nothing."""
+
+    def __init__(self, encoder: DialogueEncoder, suggestions: Suggestions) -> None:
+        self._encoder = encoder
+        self._suggestions = suggestions
+
+    def retorts(
+        self, history: Sequence[str], message: str, params: SamplingParams
+    ) -> list[Proposal]:
+        """Return retorts to an insult."""
+        if params.candidates == 1:
+            return []
+        return self._as_proposals(self._suggestions.retorts(history, message), params)
+
+    def finder(self, history: Sequence[str], message: str, params: SamplingParams) -> Find | None:
+        """Return what finds known replies by the model's state."""
+        if params.candidates == 1:
+            return None
+        assert params.seed is not None
+        seed = params.seed
+
+        def find(state: Tensor) -> list[Proposal]:
+            told = state.float().cpu().numpy()
+            return self._as_proposals(self._suggestions.known(history, message, told, seed), params)
+
+        return find
+
+    def fallback(
+        self, history: Sequence[str], message: str, params: SamplingParams
+    ) -> Fallback | None:
+        """Return what to say instead of a poor reply; None where it has no room."""
+        if params.candidates == 1:
+            return None
+        assert params.seed is not None
+        ear = self._suggestions.fallback(history, message, params.seed)
+        (ids,) = self._encoder.encode_utterances([ear.reply])
+        if len(ids) > params.max_new_tokens:
+            return None
+        return Fallback(tuple(ids), ear.floor, ear.only_proposed)
+
+    def _as_proposals(self, matches: Sequence[Match], params: SamplingParams) -> list[Proposal]:
+        ids = self._encoder.encode_utterances([item.reply for item in matches])
+        return [
+            Proposal(tuple(reply), item.fit)
+            for reply, item in zip(ids, matches, strict=True)
+            if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
+        ]
