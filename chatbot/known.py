@@ -92,6 +92,9 @@ class KnownReplies:
         self._norms = np.array([self._norm(bag) for bag in bags], np.float32)
         self._trust = np.array([item.trust for item in self._known], np.float32)
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def propose(
         self,
         history: Sequence[str],

@@ -18,6 +18,9 @@ _REQUESTS = re.compile(
     rf"^({_FOR_ME}|请|帮忙|帮个|给个|教教|陪我|讲|说[个说]|唱|写|念|推荐|介绍|翻译|解释)(?!.{{0,3}}[了完过])"
     rf"|[你请能来快再以]{_FOR_ME}|[给出]个?主意|再(来|讲|推荐)[一点个首本部]"
 )
+_CHEER = re.compile(
+    r"(^|[你请能来快再，,。\s])(给我.{0,2}(打.?气|鼓.?劲|加.?油)|(夸|哄|鼓励|安慰)+我(?!了))|夸夸呗"
+)
 _FACTS = re.compile(
     r"多少|等于|为什么|为何|为啥|谁[写发建画唱]|是谁|首都|朝代|哪年|哪一年|哪国|有几|几[种座颗条大]"
     r"|怎么(回事|算|形成|来的|灭绝)|哪个[长大高快重远]|是什么(东西|意思|动物|地方)?[?？]?$"
@@ -51,6 +54,10 @@ UNABLE = _join(
     "我就会陪人说说话。 做出来怕你笑话。 怕帮倒忙。 你身边有没有人能搭把手？ 换一样试试？"
     " 你先起个头，我跟着想？",
 )
+CHEERING = _join(
+    "你能说出来就不容易 你已经走到这儿了 我站你这边 先给你鼓个掌 这一路你没停过 慢一点也算数",
+    "剩下的一步一步来。 今天先对自己好一点。 累了就歇口气。 我在这儿听着。",
+)
 LISTENING = _join(
     "嗯 嗯嗯 噢 哦 我在听 听着呢 听见啦 我记下了 好 是这样呀 原来如此 这样啊 收到 我在 行 明白",
     "你接着说。 后来怎么样了？ 多说两句？ 慢慢讲，不急。 然后呢？ 还有呢？"
@@ -67,10 +74,9 @@ def asks_back(message: str) -> bool:
 def asks_anything(message: str) -> bool:
     """Whether a message asks or requests something, rather than tells."""
     clauses = _clauses(message)
-    asks = (
-        _REQUESTS.search(clauses[0]) or _REQUESTS.search(clauses[-1]) or _ASKS.search(clauses[-1])
-    )
-    return bool(asks)
+    ends = (clauses[0], clauses[-1])
+    is_request = _CHEER.search(message) or any(_REQUESTS.search(clause) for clause in ends)
+    return bool(is_request or _ASKS.search(clauses[-1]))
 
 
 def asks_fact(message: str) -> bool:
@@ -82,7 +88,9 @@ def asks_fact(message: str) -> bool:
 def listening_reply(message: str, said: Sequence[str], seed: int) -> str:
     """Return a reply that fits any message of its kind, and was not ``said`` before if possible."""
     clauses = _clauses(message)
-    if _REQUESTS.search(clauses[0]) or _REQUESTS.search(clauses[-1]):
+    if _CHEER.search(message):
+        pool = CHEERING
+    elif _REQUESTS.search(clauses[0]) or _REQUESTS.search(clauses[-1]):
         pool = UNABLE
     elif asks_fact(message):
         pool = UNKNOWING

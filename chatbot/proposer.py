@@ -30,8 +30,7 @@ class Proposer:
         """Return what finds known replies by the model's state."""
         if params.candidates == 1:
             return None
-        assert params.seed is not None
-        seed = params.seed
+        seed = _seed(params)
 
         def find(state: Tensor) -> list[Proposal]:
             told = state.float().cpu().numpy()
@@ -42,11 +41,12 @@ class Proposer:
     def fallback(
         self, history: Sequence[str], message: str, params: SamplingParams
     ) -> Fallback | None:
-        """Return what to say instead of a poor reply; None where it has no room."""
+        """Return what to say instead of a poor reply; None where nothing is, or has no room."""
         if params.candidates == 1:
             return None
-        assert params.seed is not None
-        ear = self._suggestions.fallback(history, message, params.seed)
+        ear = self._suggestions.fallback(history, message, _seed(params))
+        if ear is None:
+            return None
         (ids,) = self._encoder.encode_utterances([ear.reply])
         if len(ids) > params.max_new_tokens:
             return None
@@ -59,3 +59,9 @@ class Proposer:
             for reply, item in zip(ids, matches, strict=True)
             if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
         ]
+
+
+def _seed(params: SamplingParams) -> int:
+    """Return what chance is drawn from: greedy, there is none."""
+    assert params.seed is not None
+    return 0 if params.is_greedy else params.seed

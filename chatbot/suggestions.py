@@ -54,8 +54,13 @@ class Suggestions:
             history, message, count=_NUM_KNOWN, seed=seed, state=state, **sure
         )
 
-    def fallback(self, history: Sequence[str], message: str, seed: int) -> OpenEar:
-        """Return what to say rather than something poor."""
+    def fallback(self, history: Sequence[str], message: str, seed: int) -> OpenEar | None:
+        """Return what to say rather than something poor; None for a bot without known replies.
+
+        What a reply must be worth was learnt beside known ones; such a bot says what it samples.
+        """
+        if not self._known:
+            return None
         is_told = bool(history) and not asks_anything(message)
         return OpenEar(
             reply=listening_reply(message, history, seed),

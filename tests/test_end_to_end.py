@@ -32,7 +32,7 @@ DIALOGUES = (
 )
 HELD_OUT = (("你好呀", "你好！"), ("我叫小白", "小白你好！", "我叫什么", "你叫小白呀。"))
 SHAPE = {"model_type": "gpt2", "n_positions": 128, "n_embd": 64, "n_layer": 2, "n_head": 4}
-GREEDY = {"temperature": 0, "repetition_penalty": 1}
+GREEDY = {"temperature": 0, "repetition_penalty": 1, "candidates": 1}  # the model alone
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 READY_SECONDS = 240
 

@@ -318,11 +318,11 @@ def test_an_insult_is_answered_with_good_humour(
 
 
 def test_a_poor_reply_gives_way_to_an_open_ear(
-    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+    knowing_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatbot.suggestions._FLOOR", 1000.0)
     params = replace(PARAMS, candidates=3, max_new_tokens=40, seed=0)
-    with contextlib.closing(Bot.from_checkpoint(tiny_checkpoint)) as bot:
+    with contextlib.closing(Bot.from_checkpoint(knowing_folder)) as bot:
         assert ask(bot, "今天下雨了", params).text in LISTENING
         monkeypatch.setattr("chatbot.suggestions._FLOOR", -1000.0)
         monkeypatch.setattr("chatbot.suggestions._FLOOR_IN_TALK", 1000.0)
@@ -331,6 +331,16 @@ def test_a_poor_reply_gives_way_to_an_open_ear(
         assert ask(bot, "下雨了吗", params, history=talk).text not in LISTENING
         assert ask(bot, "今天下雨了", replace(params, candidates=1)).text not in LISTENING
         assert ask(bot, "今天下雨了", replace(params, max_new_tokens=2)).text not in LISTENING
+
+
+def test_a_bot_without_known_replies_says_what_it_samples(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.suggestions._FLOOR", 1000.0)
+    params = replace(PARAMS, candidates=3, max_new_tokens=40, seed=0)
+    with contextlib.closing(Bot.from_checkpoint(tiny_checkpoint)) as bot:
+        assert ask(bot, "今天下雨了", params).text not in LISTENING
+        assert ask(bot, "光速是多少", params).text not in UNKNOWING
 
 
 def test_a_question_of_fact_gets_a_known_answer_or_none(

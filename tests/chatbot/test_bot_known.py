@@ -115,8 +115,9 @@ def test_it_is_asked_in_the_engine_s_thread_with_the_state_before_the_reply(
     monkeypatch.setattr(KnownReplies, "propose", propose)
     with contextlib.closing(Bot.from_checkpoint(folder, precision="float32")) as bot:
         ask(bot, TALKS[1])
-    ((message, thread, state, seed),) = asked
-    assert (message, seed) == ("刚下课", 1)
+        ask(bot, TALKS[1], replace(PARAMS, temperature=0.0))
+    (message, thread, state, seed), greedy = asked
+    assert (message, seed, greedy[-1]) == ("刚下课", 1, 0)  # nothing is left to chance when greedy
     assert thread != threading.get_ident()
     assert state.dtype == np.float32
     np.testing.assert_allclose(state, said(TALKS[1], load_checkpoint(folder)), atol=1e-3)

@@ -47,9 +47,9 @@ def test_a_state_is_like_itself_and_less_like_any_other(states: KnownStates) -> 
     for place, state in enumerate(random_states()):
         likeness = states.likeness(state)
         assert likeness.shape == (NUM,)
-        assert likeness[place] == pytest.approx(1.0, abs=0.02)  # on few steps
+        assert likeness[place] == pytest.approx(1.0, abs=0.04)  # on few steps
         assert int(likeness.argmax()) == place
-        assert np.abs(likeness).max() < 1.02
+        assert np.abs(likeness).max() < 1.04
 
 
 def test_likeness_is_the_cosine_of_states_whose_every_number_counts_alike() -> None:
@@ -69,7 +69,7 @@ def test_the_nearer_state_is_the_liker_one() -> None:
     assert states.likeness(far)[8] > states.likeness(near)[8] > states.likeness(known[7])[8]
 
 
-@pytest.mark.parametrize(("width", "num_axes"), [(24, 24), (64, 64), (100, NUM_AXES)])
+@pytest.mark.parametrize(("width", "num_axes"), [(24, 24), (32, 32), (100, NUM_AXES)])
 def test_no_more_axes_than_a_state_has_numbers_or_are_asked_for(width: int, num_axes: int) -> None:
     known = random_states(width=width)
     states = KnownStates.of(known)
@@ -77,7 +77,7 @@ def test_no_more_axes_than_a_state_has_numbers_or_are_asked_for(width: int, num_
     assert states.center.shape == (width,)
     assert states.vectors.dtype == np.int8
     assert len(states) == NUM
-    assert states.likeness(known[3])[3] == pytest.approx(1.0, abs=0.02)
+    assert states.likeness(known[3])[3] == pytest.approx(1.0, abs=0.04)
 
 
 def test_the_axes_that_are_kept_are_those_along_which_states_differ_most() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from chatbot.listening import (
+    CHEERING,
     LISTENING,
     UNABLE,
     UNKNOWING,
@@ -14,7 +15,7 @@ from chatbot.listening import (
 )
 from chatbot.safety.guard import Guard
 
-POOLS = (UNKNOWING, WONDERING, UNABLE, LISTENING)
+POOLS = (UNKNOWING, WONDERING, UNABLE, CHEERING, LISTENING)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,10 @@ POOLS = (UNKNOWING, WONDERING, UNABLE, LISTENING)
         ("给我取个英文名吧", UNABLE),
         ("看过了，再来一部", UNABLE),
         ("预算五百以内，你给个主意呗", UNABLE),
+        ("明天考试，给我鼓鼓劲", CHEERING),
+        ("你能安慰安慰我吗", CHEERING),
+        ("夸我两句", CHEERING),
+        ("老师今天夸我字好看", LISTENING),
         ("没什么朋友，微信一天都不响一次", LISTENING),
         ("婆婆非要给孩子喂饭，说了也不听", LISTENING),
         ("？", WONDERING),
