@@ -26,8 +26,8 @@ from chatbot.errors import InvalidParams, MessageEmpty, MessageTooLong
 from chatbot.generation import Checks, Draft, Generation, Origin, Reply
 from chatbot.known import KnownReplies
 from chatbot.likelihood import spelled
-from chatbot.listening import asks_back
 from chatbot.proposer import Proposer
+from chatbot.recollection import asks_for_told
 from chatbot.safety.guard import Guard
 from chatbot.suggestions import Suggestions
 
@@ -192,10 +192,11 @@ class Bot:
             params,
             self._rules,
             proposals=self._proposer.retorts(history, message, params),
+            quotes=self._proposer.quotes(history, message, params),
             find=self._proposer.finder(history, message, params),
             accept=lambda ids: self._guard.check_output(self._encoder.decode(ids)),
             fallback=self._proposer.fallback(history, message, params),
-            looks_back=asks_back(message),
+            looks_back=asks_for_told(message),
             top_log_probs=top_log_probs,
         )
         origin = Origin(

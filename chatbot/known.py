@@ -84,6 +84,7 @@ class KnownReplies:
         bags = [_grams(item.message) for item in self._known]
         num, counts = len(bags), Counter(gram for bag in bags for gram in bag)
         self._idf = {gram: math.log((1 + num) / count) for gram, count in counts.items()}
+        self._unseen = math.log(1 + num)
         postings: defaultdict[str, list[int]] = defaultdict(list)
         for place, bag in enumerate(bags):
             for gram in bag:
@@ -145,6 +146,11 @@ class KnownReplies:
             return words, np.zeros_like(words)
         return words, self._states.likeness(state)
 
+    def shared(self, message: str, *texts: str) -> float:
+        """Return the inverse document frequency of what a message and texts have in common."""
+        common = _grams(message) & frozenset[str]().union(*map(_grams, texts))
+        return sum(self._idf.get(gram, self._unseen) for gram in common)
+
     def _similarity(self, bag: frozenset[str]) -> NDArray[np.float32]:
         """Return the cosine of every known message to these grams, ``(len(self),)``."""
         total = np.zeros(len(self._known), np.float32)
@@ -162,8 +168,7 @@ class KnownReplies:
         )
 
     def _norm(self, bag: frozenset[str]) -> float:
-        unseen = math.log(1 + len(self._known))
-        return math.sqrt(sum(self._idf.get(gram, unseen) ** 2 for gram in bag))
+        return math.sqrt(sum(self._idf.get(gram, self._unseen) ** 2 for gram in bag))
 
 
 def _largest(values: NDArray[np.float32], count: int) -> list[int]:

@@ -25,9 +25,6 @@ _FACTS = re.compile(
     r"多少|等于|为什么|为何|为啥|谁[写发建画唱]|是谁|首都|朝代|哪年|哪一年|哪国|有几|几[种座颗条大]"
     r"|怎么(回事|算|形成|来的|灭绝)|哪个[长大高快重远]|是什么(东西|意思|动物|地方)?[?？]?$"
 )
-_BACK = re.compile(
-    r"记得|记不记|没忘|忘了吗|来着|考考你|说过|刚才?说|[我咱].*(什么|啥|哪|几|多少|谁|吗|不)"
-)
 _PERSONAL = re.compile(r"[我你您咱他她俺]|今天|昨天|明天|现在")
 
 
@@ -64,11 +61,6 @@ LISTENING = _join(
     " 你自己是怎么想的？ 展开讲讲？ 细讲讲？ 我想听下去。 再给我讲一点？ 你往下说。"
     " 后面的事我也想听。",
 )
-
-
-def asks_back(message: str) -> bool:
-    """Whether a message asks for something that was told earlier."""
-    return bool(_BACK.search(message))
 
 
 def asks_anything(message: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from chatbot.decoding.params import SamplingParams
-from chatbot.decoding.request import Fallback, Find, Proposal
+from chatbot.decoding.request import Fallback, Find, Proposal, Quote
 from chatbot.dialogue import DialogueEncoder
 from chatbot.known import Match
 from chatbot.suggestions import Suggestions
@@ -25,6 +25,18 @@ class Proposer:
         if params.candidates == 1:
             return []
         return self._as_proposals(self._suggestions.retorts(history, message), params)
+
+    def quotes(self, history: Sequence[str], message: str, params: SamplingParams) -> list[Quote]:
+        """Return what was told and may be asked for, said back."""
+        if params.candidates == 1:
+            return []
+        found = self._suggestions.told(history, message)
+        ids = self._encoder.encode_utterances([item.told.reply for item in found])
+        return [
+            Quote(tuple(reply), tuple(self._encoder.encode(item.told.utterances)[1:]), item.prior)
+            for reply, item in zip(ids, found, strict=True)
+            if self._can_say(reply, params)
+        ]
 
     def finder(self, history: Sequence[str], message: str, params: SamplingParams) -> Find | None:
         """Return what finds known replies by the model's state."""
@@ -57,8 +69,11 @@ class Proposer:
         return [
             Proposal(tuple(reply), item.fit)
             for reply, item in zip(ids, matches, strict=True)
-            if 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
+            if self._can_say(reply, params)
         ]
+
+    def _can_say(self, reply: Sequence[int], params: SamplingParams) -> bool:
+        return 0 < len(reply) <= params.max_new_tokens and self._encoder.unk_id not in reply
 
 
 def _seed(params: SamplingParams) -> int:

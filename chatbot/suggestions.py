@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from chatbot.known import KnownReplies, Match
 from chatbot.listening import asks_anything, asks_fact, listening_reply
+from chatbot.recollection import Told, asks_for_told, things_told
 from chatbot.safety.guard import Guard
 
 _NUM_KNOWN = 16
 _RETORT_FITS = 0.7
+_NUM_TOLD = 16
+_SHARED = 0.25  # for each of inverse document frequency that question and telling share
 # How like a question of fact a known one must be, and how much of it that must hold: a small model
 # makes facts up, and the right answer to another question is wrong.
 _SURE, _COVERAGE = 0.45, 0.85
@@ -29,6 +32,14 @@ class OpenEar:
     only_proposed: bool
 
 
+@dataclass(frozen=True)
+class Quotable:
+    """Something told, and what speaks in words for its being asked for: the prior of a quote."""
+
+    told: Told
+    prior: float
+
+
 class Suggestions:
     """Suggests replies to a message; the model ranks them with its own."""
 
@@ -40,6 +51,16 @@ class Suggestions:
         """Return, to an insult, what can be said with good humour and was not said yet."""
         retorts = self._guard.retorts(message)
         return [Match(reply, _RETORT_FITS) for reply in retorts if reply not in history]
+
+    def told(self, history: Sequence[str], message: str) -> list[Quotable]:
+        """Return, to a question for what the person told before, what it could be."""
+        if not asks_for_told(message):
+            return []
+        found = things_told(history, message)[-_NUM_TOLD:]
+        return [
+            Quotable(item, _SHARED * self._known.shared(message, *item.utterances[::2]))
+            for item in found
+        ]
 
     def known(
         self, history: Sequence[str], message: str, state: NDArray[np.float32], seed: int

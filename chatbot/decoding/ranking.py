@@ -24,6 +24,8 @@ class RankingWeights:
         repeat: for a reply all of whose bigrams stand in one earlier reply of the bot.
         loop: for a reply all of whose bigrams are one and the same.
         echo: for a reply all of whose bigrams stand in the message that it answers.
+        quoted: for each nat a token of the same, of a quote, on its own scale (``quoting.py``).
+        quote_floor: what a quote must be worth there.
         recall: for a reply all of whose bigrams stand in one earlier message of the partner and
             not in the one that it answers: it looks back at what was told.
     """
@@ -34,6 +36,8 @@ class RankingWeights:
     repeat: float = 0.8
     loop: float = 0.8
     echo: float = 0.4
+    quoted: float = 2.0
+    quote_floor: float = 2.5
     recall: float = 4.0
 
 

@@ -57,12 +57,28 @@ class Fallback:
         return worth < self.floor or (self.only_proposed and prior is None)
 
 
+@dataclass(frozen=True)
+class Quote:
+    """A reply that says back what was told earlier; it is right if that is what the prompt asks for.
+
+    Attributes:
+        ids: the reply, without a stop id.
+        told_ids: the utterances that told it, each with its stop id.
+        prior: what speaks for it beside what the model makes of it, on the scale of its worth.
+    """
+
+    ids: tuple[int, ...]
+    told_ids: tuple[int, ...]
+    prior: float
+
+
 class Request:
     """What one caller asked for. Only the engine's thread changes it once it was handed over.
 
     Attributes:
         sequences: the replies that are sampled, ``params.candidates`` of them.
         proposals: replies to be ranked beside them.
+        quotes: replies that the best of goes before all others, if it is good enough.
         find: returns more of them, asked in the engine's thread when all that is sampled has
             ended, with the last layer's state (D,) at the end of the prompt; ``None``: no more.
         accept: whether a reply may be chosen, asked from the best one down; ``None``: any may.
@@ -86,6 +102,7 @@ class Request:
         rules: TokenRules,
         *,
         proposals: Iterable[Proposal] = (),
+        quotes: Iterable[Quote] = (),
         find: Find | None = None,
         accept: Accept | None = None,
         fallback: Fallback | None = None,
@@ -97,6 +114,7 @@ class Request:
         self.params = params.seeded()
         self.rules = rules
         self.proposals = tuple(proposals)
+        self.quotes = tuple(quotes)
         self.find = find
         self.accept = accept
         self.fallback = fallback
@@ -128,7 +146,8 @@ class Request:
     @property
     def is_ranked(self) -> bool:
         """Whether there is a choice to make."""
-        return len(self.sequences) + len(self.proposals) > 1 or self.find is not None
+        num_replies = len(self.sequences) + len(self.proposals) + len(self.quotes)
+        return num_replies > 1 or self.find is not None
 
     @property
     def is_read_again(self) -> bool:

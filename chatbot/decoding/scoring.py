@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from chatbot.decoding import ranking
 from chatbot.decoding.cache import Prefix
 from chatbot.decoding.model import Decoder
+from chatbot.decoding.quoting import best_quote
 from chatbot.decoding.ranking import RankingWeights, Scored, rank, split_utterances
 from chatbot.decoding.reading import last_state, log_probs
 from chatbot.decoding.request import FinishReason, Proposal, Request
@@ -24,9 +25,12 @@ def choose(
 ) -> tuple[list[int], FinishReason]:
     """Return the best accepted reply of a request whose replies have all ended, and how it ends.
 
-    One that is worth less than the request's fallback asks gives way to that.
+    A quote of what is asked for goes before all others. A reply that is worth less than the
+    request's fallback asks gives way to that.
     """
     assert request.prompt is not None, "it is kept while replies are to be ranked"
+    if quote := best_quote(decoder, request, weights):
+        return list(quote.ids), "stop"
     stop_id = min(request.rules.stop_ids)
     sampled = score(decoder, request.prompt, _sampled(request), stop_id)
     proposed = [Scored(item.ids, prior=item.prior) for item in _proposed(decoder, request)]

@@ -35,18 +35,35 @@ def test_the_model_card_names_every_corpus_of_the_recipe_and_the_licences() -> N
         assert name in card
 
 
-@pytest.mark.parametrize("message", ["你好", "今天好累啊", "我养了一只猫"])
-def test_it_answers_in_chinese(message: str) -> None:
-    async def ask() -> str:
+def ask(history: list[str], message: str) -> str:
+    async def answer() -> str:
         bot = Bot.from_checkpoint(SHIPPED_CHECKPOINT)
         try:
             params = replace(bot.defaults, seed=0)
-            reply = await bot.start([], message, params).wait()
+            reply = await bot.start(history, message, params).wait()
             assert reply.finish_reason == "stop"
             return reply.text
         finally:
             bot.close()
 
-    text = asyncio.run(ask())
+    return asyncio.run(answer())
+
+
+@pytest.mark.parametrize("message", ["你好", "今天好累啊", "我养了一只猫"])
+def test_it_answers_in_chinese(message: str) -> None:
+    text = ask([], message)
     chinese = sum("\u4e00" <= character <= "\u9fff" for character in text)
     assert chinese >= len(text) / 2
+
+
+def test_it_says_back_what_was_told() -> None:
+    talk = [
+        "我住在赣州",
+        "赣南脐橙的老家呀。",
+        "我家猫叫煤球",
+        "圆滚滚的名字。",
+        "今天好累",
+        "早点歇。",
+    ]
+    assert "煤球" in ask(talk, "我家猫叫什么来着")
+    assert "赣州" in ask(talk, "你还记得我住哪儿吗")

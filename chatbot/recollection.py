@@ -1,0 +1,107 @@
+"""What a person told earlier, turned into answers for when it is asked for.
+
+A small model that is asked 我家猫叫什么来着 knows well which utterance is asked for, and spells what
+stood there badly. So the utterance itself is said back, 我 and 你 changed over; which one it is, the
+model decides (``Quote`` in ``chatbot/decoding``).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_CHARS = 22  # of what is said back
+_CLAUSES = re.compile(r"[^，,。！!？?；;～~\s]+[？?]*")
+_LEADS = re.compile(
+    r"(嗨|hi|hello|哈喽|你好呀?|您好|小闲(你好)?|在吗|忘了说|对了?|[哎诶哦啊嗯欸]+(对了?|呀)?|话说(回来)?|说回来"
+    r"|跟你说一?下?|顺便(说一下|问一?下?)?|那个?|还有|新来的|考考你|问你个事|多多关照|初次见面|你信不|真的|别让我忘了"
+    r"|帮我记一?下?|请问|不对|[说打记看写]?错了?|更正一?下?|改主意了|想了想)",
+    re.IGNORECASE,
+)
+_MENDS = re.compile(
+    r"^([哦啊哎诶等]下?[，, ]?)?(不对|[说打记看写]错|错了|更正|不是|应该是|改签|改主意|想了想|现在改|改[成叫]了)"
+    r"|换成.{1,6}了$"
+)
+_ASKED = re.compile(r"什[么麽]|啥|谁|哪|几|多少|多[大高重长久远]|怎么")
+_EVERY = re.compile(r"(什么|啥|哪|谁).*[都也]|没有?(什么|啥)|好几|几年|知道那儿")
+_MARKS = re.compile(
+    r"来着|(?<![我都])记[得的]|没忘|忘没忘|忘了[吗没]|考考你|又忘了|你[还不]?知道[我咱]|说说[我咱]"
+    r"|[我咱](刚|刚才|之前|前面|前头|跟你)[说讲]"
+)
+_ABOUT_ME = re.compile(
+    r"^[^问说教让给叫喊猜]{0,4}我(?![问说想怎都没先去自]|做什么都|现在跟)[^问说]{0,8}"
+    r"(什[么麽]|啥|谁|哪|几|多少|多[大高重长久远]).{0,4}$"
+)
+_WHETHER = re.compile(r"([吗不没吧]|没有)[?？!！]*$|来着|考考你|又忘了")
+_ADVICE = re.compile(r"该|要不要|应当|能|可以|为[什啥何]|怎么办|想知道|不知道|我也不")
+_ODD = re.compile(r"[^\w《》·%.:：+-]")
+_TURNED = str.maketrans({"我": "你", "俺": "你", "你": "我"})
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was told, and how it is said back.
+
+    Attributes:
+        utterances: those that told it, with the replies to them; a correction is among them.
+        reply: what it comes to.
+    """
+
+    utterances: tuple[str, ...]
+    reply: str
+
+
+def asks_for_told(message: str) -> bool:
+    """Whether a message asks for something that the person told earlier."""
+    is_marked = _MARKS.search(message)
+    if is_marked and (_WHETHER.search(message) or _ASKED.search(message)):
+        return True
+    last = (_said(message) or [message])[-1]
+    is_about_me = _ABOUT_ME.search(last) and not _EVERY.search(last)
+    return bool(is_about_me) and not _ADVICE.search(message)
+
+
+def things_told(history: Sequence[str], message: str) -> list[Told]:
+    """Return what the person told in a history, oldest first; a correction joins what it mends.
+
+    Args:
+        history: utterances, the person's first, an even number.
+        message: what asks for one of them.
+    """
+    found: list[list[str]] = []
+    for told, reply in zip(history[::2], history[1::2], strict=True):
+        if found and _MENDS.search(told):
+            found[-1] += [told, reply]
+        elif _tells(told):
+            found.append([told, reply])
+    return [Told(tuple(item), _say_back(item[-2], message)) for item in found]
+
+
+def _say_back(told: str, message: str) -> str:
+    """Return the clauses nearest to what is asked, as many as have room, the person as 你."""
+    clauses = [_ODD.sub("", clause) for clause in _tells(told)] or [told]
+    first = 0
+    if sum(map(len, clauses)) > MAX_CHARS:
+        common = [len(set(message) & set(clause)) for clause in clauses]
+        first = common.index(max(common))
+    kept, room = clauses[first : first + 1], MAX_CHARS - len(clauses[first])
+    for clause in clauses[first + 1 :]:
+        room -= len(clause)
+        if room < 0:
+            break
+        kept.append(clause)
+    return "，".join(kept).replace("自我", "自己").translate(_TURNED) + "。"
+
+
+def _tells(text: str) -> list[str]:
+    """Return the clauses that tell something."""
+    return [clause for clause in _said(text) if not _is_question(clause)]
+
+
+def _is_question(clause: str) -> bool:
+    is_asked = _ASKED.search(clause) and not _EVERY.search(clause)
+    return bool(is_asked) or clause.endswith(("?", "？", "吗"))
+
+
+def _said(text: str) -> list[str]:
+    """Return the clauses of a message without what only leads up to them."""
+    return [clause for clause in _CLAUSES.findall(text) if not _LEADS.fullmatch(clause)]
