@@ -14,7 +14,9 @@ from chatbot.safety.guard import Guard
 _NUM_KNOWN = 16
 _RETORT_FITS = 0.7
 _NUM_TOLD = 16
-_SHARED = 0.25  # for each of inverse document frequency that question and telling share
+# What speaks for something told beside the model: each nat of inverse document frequency that it
+# shares with the question, and that it looks like an answer.
+_SHARED, _ANSWERS = 0.25, 2.5
 # How like a question of fact a known one must be, and how much of it that must hold: a small model
 # makes facts up, and the right answer to another question is wrong.
 _SURE, _COVERAGE = 0.45, 0.85
@@ -58,7 +60,11 @@ class Suggestions:
             return []
         found = things_told(history, message)[-_NUM_TOLD:]
         return [
-            Quotable(item, _SHARED * self._known.shared(message, *item.utterances[::2]))
+            Quotable(
+                item,
+                _SHARED * self._known.shared(message, *item.utterances[::2])
+                + _ANSWERS * item.answers,
+            )
             for item in found
         ]
 

@@ -21,6 +21,10 @@ from chatbot.recollection import MAX_CHARS, asks_for_told, things_told
         "我是什么老师",
         "还记得我月底要做什么不",
         "我刚说我在哪个地方住",
+        "我说的小川是谁",
+        "话剧是几点",
+        "我有兄弟姐妹吗",
+        "我每天怎么去公司",
     ],
 )
 def test_it_asks_for_something_told(message: str) -> None:
@@ -42,6 +46,8 @@ def test_it_asks_for_something_told(message: str) -> None:
         "小学谁抢我橡皮我都记得",
         "为什么我总睡不着",
         "你叫什么",
+        "现在几点了",
+        "明天几号",
     ],
 )
 def test_it_asks_for_nothing_told(message: str) -> None:
@@ -101,3 +107,22 @@ def test_a_clause_that_is_long_by_itself_stays_whole() -> None:
     told = "我" + "很" * 40 + "累"
     (item,) = things_told([told, "歇歇。"], "我怎么了来着")
     assert item.reply == "你" + "很" * 40 + "累。"
+
+
+@pytest.mark.parametrize(
+    ("message", "telling", "other"),
+    [
+        ("我叫什么来着", "大家都喊我老周", "我今年三十"),
+        ("我多大了", "我今年57", "我叫红梅"),
+        ("我是哪儿人", "老家南平的", "我养了只泰迪"),
+        ("我几点开会来着", "下午四点开会", "我爱吃辣"),
+    ],
+)
+def test_what_looks_like_an_answer_of_its_kind(message: str, telling: str, other: str) -> None:
+    found = things_told([telling, "记下了。", other, "好呀。"], message)
+    assert [item.answers for item in found] == [1.0, 0.0]
+
+
+def test_a_question_of_no_known_kind_leaves_it_to_the_model() -> None:
+    (item,) = things_told(["我属马", "跑得快。"], "我属什么来着")
+    assert item.answers == 0.0
