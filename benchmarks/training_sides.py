@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +23,7 @@ from training.store import TokenStore
 
 SIZES = {"13M": (6, 336, 6), "96M": (12, 768, 12)}  # layers, width, heads
 LONGEST = 256
+CHITCHAT_RATE = 2.6e-5
 _VOCAB_SIZE = 13_317  # GPT2-chitchat's
 _SLICE = 8.0  # seconds of a turn, at least one step
 
@@ -66,21 +67,34 @@ def ours(entry: Entry, store: TokenStore, encoder: DialogueEncoder) -> Iterator[
 
 
 def chitchat(entry: Entry, store: TokenStore, _: DialogueEncoder) -> Iterator[int]:
-    """Train as GPT2-chitchat's ``train.py`` does: fp32, batches of 8 in random order, padded."""
-    model = new_model(entry.size).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2.6e-5, eps=1e-9)
-    order = torch.randperm(len(store)).tolist()
-    for number, begin in enumerate(range(0, len(order), 8), start=1):
-        batch = _padded([store[place].tolist() for place in order[begin : begin + 8]])
-        outputs = model(input_ids=batch["input_ids"], labels=batch["labels"])
-        right = outputs.logits[:, :-1].argmax(-1) == batch["labels"][:, 1:]  # it reports this
-        right.sum().item()
-        (outputs.loss / 4).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        if number % 4 == 0:
-            optimizer.step()
-            optimizer.zero_grad()
-        yield int((batch["labels"] >= 0).sum())
+    """Train as GPT2-chitchat does; yield the useful tokens of each step."""
+    return learn_as_chitchat(new_model(entry.size), store)
+
+
+def learn_as_chitchat(
+    model: GPT2LMHeadModel,
+    store: TokenStore,
+    learning_rate: float = CHITCHAT_RATE,
+    epochs: int = 1,
+) -> Generator[int]:
+    """Train as its ``train.py`` does: fp32, batches of 8 in random order, padded; no warm-up."""
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, eps=1e-9)
+    number = 0
+    for _ in range(epochs):
+        order = torch.randperm(len(store)).tolist()
+        for begin in range(0, len(order), 8):
+            number += 1
+            batch = _padded([store[place].tolist() for place in order[begin : begin + 8]])
+            outputs = model(input_ids=batch["input_ids"], labels=batch["labels"])
+            right = outputs.logits[:, :-1].argmax(-1) == batch["labels"][:, 1:]  # it reports this
+            right.sum().item()
+            (outputs.loss / 4).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+            if number % 4 == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+            yield int((batch["labels"] >= 0).sum())
 
 
 def _padded(rows: list[list[int]]) -> dict[str, torch.Tensor]:
