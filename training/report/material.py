@@ -64,7 +64,7 @@ def gather(config: ReportConfig, responders: Sequence[Responder]) -> Material:
         conversations=sample(talks, NUM_CONVERSATIONS, config.seed),
         to_rate=_own_prompts(config, responders) or _prompts(fitting, config.seed),
         safety=safety,
-        openers=sample(openers, config.size, config.seed),
+        openers=openers,
         num_unfit=len(exchanges) - len(fitting),
     )
 
