@@ -3,7 +3,8 @@
 history + message → ids, trimmed to fit → engine → text → safety → pieces of the reply
 
 With several candidates, known replies to like messages are proposed beside what the model samples,
-only what is safe may be chosen, and when none is worth saying, an open ear is better.
+what the person asks back is said back, only what is safe may be chosen, and when none is worth
+saying, an open ear is better.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What could be said beside what the model samples, as texts: known replies, retorts, an open ear."""
+"""What could be said beside what the model samples, as texts.
+
+Known replies, retorts to an insult, what the person told earlier, and an open ear.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
