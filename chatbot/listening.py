@@ -67,6 +67,13 @@ LISTENING = _join(
     " 后面的事我也想听。 当时是什么情形？ 这件事你怎么看？ 再说细一点？ 你心里什么滋味？ 说说看？",
 )
 
+LISTENING += tuple(
+    f"{reply}{closing}"
+    for closing in ("我听着呢。", "不着急。")
+    for reply in LISTENING
+    if not set("听急") & set(reply)
+)
+
 
 def asks_anything(message: str) -> bool:
     """Whether a message asks or requests something, rather than tells."""

@@ -42,7 +42,7 @@ POOLS = (UNKNOWING, WONDERING, UNABLE, CHEERING, LISTENING)
 def test_it_is_of_the_kind_that_the_message_needs(message: str, pool: tuple[str, ...]) -> None:
     found = {listening_reply(message, (), seed) for seed in range(200)}
     assert found <= set(pool)
-    assert len(found) > len(pool) / 4
+    assert len(found) > min(len(pool), 400) / 4
 
 
 @pytest.mark.parametrize("pool", POOLS)
