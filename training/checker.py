@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.checks.duplicates import near_duplicates, normalise
+from training.checks.duplicates import near_across, near_duplicates, normalise
 from training.checks.facts import check_facts
 from training.checks.finding import Finding
 from training.checks.form import check_dialogue, check_raw
@@ -113,11 +113,14 @@ def _check_copies(dialogues: list[Dialogue]) -> Iterator[Finding]:
 
 def _check_likeness(dialogues: list[Dialogue]) -> Iterator[Finding]:
     """Find dialogues that retell another, and training ones too close to a held-out one."""
-    for pair in near_duplicates([dialogue.utterances for dialogue in dialogues], LEAK_OVERLAP):
+    texts = [dialogue.utterances for dialogue in dialogues]
+    is_apart = [dialogue.path.parent.name == HELD_OUT for dialogue in dialogues]
+    pairs = near_duplicates(texts, NEAR_OVERLAP)
+    for pair in {*pairs, *near_across(texts, is_apart, LEAK_OVERLAP)}:
         first, second = dialogues[pair.first], dialogues[pair.second]
-        leaks = first.path.parent != second.path.parent
-        if _words(first) == _words(second) or not (leaks or pair.overlap >= NEAR_OVERLAP):
+        if _words(first) == _words(second):
             continue
+        leaks = is_apart[pair.first] != is_apart[pair.second]
         what = f"与 {first.path}:{first.line} 重合 {pair.overlap:.0%}：“{first.utterances[0]}”"
         yield Finding(second.path, second.line, "泄漏" if leaks else "近似", what)
 

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.checks.duplicates import Utterances, near_duplicates, normalise
+from training.checks.duplicates import Utterances, near_across, normalise
 from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues, write_dialogues
 from training.errors import CorpusError
 
@@ -132,9 +132,9 @@ def _leaks(files: list[_File]) -> list[Dialogue]:
     train = [dialogue for file in files for dialogue in file.train]
     held_out = [dialogue for file in files for dialogue in file.held_out]
     utterances = [dialogue.utterances for dialogue in train + held_out]
-    pairs = near_duplicates(utterances, LEAK_OVERLAP)
-    places = sorted({pair.first for pair in pairs if pair.first < len(train) <= pair.second})
-    return [train[place] for place in places]
+    is_apart = [False] * len(train) + [True] * len(held_out)
+    pairs = near_across(utterances, is_apart, LEAK_OVERLAP)
+    return [train[place] for place in sorted({pair.first for pair in pairs})]
 
 
 def _num_moved(file: _File, folder: Path) -> int:

@@ -3,13 +3,15 @@
 Two dialogues are compared by the Jaccard overlap of their character bigrams. Pairs are found
 through an inverted index with prefix filtering (Bayardo, Ma and Srikant 2007, "Scaling Up All
 Pairs Similarity Search"): a pair above the threshold must share one of its rarest bigrams, so
-only these are indexed. The result is exact.
+only these are indexed; of those compared in order of size, fewer still (Xiao et al. 2008, "Efficient
+Similarity Joins for Near Duplicate Detection"). The result is exact.
 """
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 Utterances = Sequence[str]
 
@@ -33,24 +35,62 @@ def normalise(text: str) -> str:
 def near_duplicates(dialogues: Sequence[Utterances], threshold: float) -> list[Pair]:
     """Return every pair whose bigram overlap is at least ``threshold`` (0 < threshold <= 1)."""
     bags = _ranked(dialogues)
-    sets = [frozenset(bag) for bag in bags]
-    index: defaultdict[int, list[int]] = defaultdict(list)
-    pairs = []
+    # Whoever comes later is no smaller, so that twice the overlap is shared by both together.
+    index = _Index(bags, threshold, added_threshold=2 * threshold / (1 + threshold))
+    pairs: list[Pair] = []
     for number in sorted(range(len(bags)), key=lambda place: len(bags[place])):
-        bag = bags[number]
-        candidates: set[int] = set()
-        needed = math.ceil(threshold * len(bag) - _ROUNDING)
-        for rank in bag[: len(bag) - needed + 1]:
-            candidates.update(index[rank])
-            index[rank].append(number)
-        for other in candidates:
-            if len(sets[other]) < needed:
-                continue
-            shared = len(sets[other] & sets[number])
-            overlap = shared / (len(sets[other]) + len(bag) - shared)
-            if overlap >= threshold - _ROUNDING:
-                pairs.append(Pair(min(other, number), max(other, number), overlap))
+        pairs += index.like(number)
+        index.add(number)
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+
+
+def near_across(
+    dialogues: Sequence[Utterances], is_apart: Sequence[bool], threshold: float
+) -> list[Pair]:
+    """Return the pairs of one that stands apart and one that does not; far sooner if few do."""
+    bags = _ranked(dialogues)
+    index = _Index(bags, threshold, added_threshold=threshold)
+    for number, apart in enumerate(is_apart):
+        if apart:
+            index.add(number)
+    found = (index.like(number) for number, apart in enumerate(is_apart) if not apart)
+    return sorted(chain.from_iterable(found), key=lambda pair: (pair.first, pair.second))
+
+
+class _Index:
+    """Dialogues by the rarest bigrams of theirs, one of which every like one shares.
+
+    ``added_threshold`` is the share of an added one's bigrams that any like one must hold.
+    """
+
+    def __init__(
+        self, bags: Sequence[Sequence[int]], threshold: float, *, added_threshold: float
+    ) -> None:
+        self._bags, self._threshold, self._added_threshold = bags, threshold, added_threshold
+        self._sets = [frozenset(bag) for bag in bags]
+        self._places: defaultdict[int, list[int]] = defaultdict(list)
+
+    def add(self, number: int) -> None:
+        for rank in self._prefix(number, self._added_threshold):
+            self._places[rank].append(number)
+
+    def like(self, number: int) -> list[Pair]:
+        """Return the pairs of a dialogue with those that were added."""
+        own, pairs = self._sets[number], []
+        prefix = self._prefix(number, self._threshold)
+        for other in {place for rank in prefix for place in self._places[rank]}:
+            sizes = len(self._sets[other]), len(own)
+            if min(sizes) < self._threshold * max(sizes) - _ROUNDING:
+                continue
+            shared = len(self._sets[other] & own)
+            overlap = shared / (sum(sizes) - shared)
+            if overlap >= self._threshold - _ROUNDING:
+                pairs.append(Pair(min(other, number), max(other, number), overlap))
+        return pairs
+
+    def _prefix(self, number: int, threshold: float) -> Sequence[int]:
+        bag = self._bags[number]
+        return bag[: len(bag) - math.ceil(threshold * len(bag) - _ROUNDING) + 1]
 
 
 def _ranked(dialogues: Sequence[Utterances]) -> list[list[int]]:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from training.checks.duplicates import near_duplicates, normalise
+from training.checks.duplicates import near_across, near_duplicates, normalise
 
 
 def overlap(first: tuple[str, ...], second: tuple[str, ...]) -> float:
@@ -37,6 +37,20 @@ def test_same_pairs_as_comparing_all_with_all(threshold: float) -> None:
     found = near_duplicates(dialogues, threshold)
     assert {(pair.first, pair.second) for pair in found} == expected
     assert len(found) == len(expected) >= 3
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.25, 0.5, 1.0])
+def test_across_are_the_pairs_of_one_apart_and_one_not(threshold: float) -> None:
+    dialogues = random_dialogues(120, 1, "天地人你我他")
+    dialogues += dialogues[:3]
+    is_apart = [number % 7 == 3 or number > 120 for number in range(len(dialogues))]
+    expected = [
+        pair
+        for pair in near_duplicates(dialogues, threshold)
+        if is_apart[pair.first] != is_apart[pair.second]
+    ]
+    assert near_across(dialogues, is_apart, threshold) == expected
+    assert expected
 
 
 def test_retold_dialogue_is_found_and_another_is_not() -> None:
