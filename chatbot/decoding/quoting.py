@@ -16,6 +16,8 @@ from chatbot.decoding.request import Quote, Request
 
 def best_quote(decoder: Decoder, request: Request, weights: RankingWeights) -> Quote | None:
     """Return the quote that answers the prompt best, of those that may be said; None: none does."""
+    if not request.quotes:
+        return None
     stop_ids = request.rules.stop_ids
     asked = (*split_utterances(request.prompt_ids, stop_ids)[-1], min(stop_ids))
     room = decoder.max_length - len(request.prompt_ids)

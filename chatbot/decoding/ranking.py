@@ -24,7 +24,8 @@ class RankingWeights:
         repeat: for a reply all of whose bigrams stand in one earlier reply of the bot.
         loop: for a reply all of whose bigrams are one and the same.
         echo: for a reply all of whose bigrams stand in the message that it answers.
-        quoted: for each nat a token of the same, of a quote, on its own scale (``quoting.py``).
+        quoted: for each nat a token of log P(quote | prompt) - λ log P(quote), on the scale of
+            ``quoting.py``.
         quote_floor: what a quote must be worth there.
         recall: for a reply all of whose bigrams stand in one earlier message of the partner and
             not in the one that it answers: it looks back at what was told.

@@ -116,3 +116,9 @@ def test_a_single_candidate_gives_way_to_a_quote_too(
 ) -> None:
     params = SamplingParams(temperature=1.0, seed=1, candidates=1, max_new_tokens=8)
     assert reply_of(model, Request(PROMPT, params, rules, quotes=quotes(0, 0, 0))) in REPLIES
+
+
+def test_without_quotes_a_prompt_needs_no_utterance(
+    model: GPT2LMHeadModel, rules: TokenRules
+) -> None:
+    assert reply_of(model, Request((CLS, 10, 11), PARAMS, rules)) not in REPLIES
