@@ -6,12 +6,10 @@ the same cores; each gets the same minutes. Then all read the held-out dialogues
 not, in its favour; once more it gets our learning rate.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated
@@ -20,18 +18,14 @@ import torch
 import typer
 from transformers import GPT2LMHeadModel
 
-from benchmarks.errors import BenchmarkError
-from benchmarks.training_sides import CHITCHAT_RATE, learn_as_chitchat
+from benchmarks.training_sides import CHITCHAT_RATE, learn_as_chitchat, learn_as_we_do
+from benchmarks.turns import Child, run
 from chatbot.checkpoint import SHIPPED_CHECKPOINT, load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training.clean import Cleaner
 from training.config import TrainConfig
-from training.dialogue_task import DialogueTask
-from training.errors import TrainingError
 from training.exchanges import held_out_dialogues
-from training.learner import Learner
 from training.metrics.perplexity import per_character, per_token
-from training.packing import Mixture
 from training.recipe import PROVIDED_CORPUS
 from training.report.likelihood import likelihoods
 from training.sides import Sides
@@ -45,7 +39,6 @@ TITLES = {
 }
 _SLICE = 20.0  # seconds of a turn
 _EPOCHS = 10_000  # more than there is time for
-_STEPS = 10_000  # of a schedule that follows the clock
 
 Share = Callable[[], float]  # of the time that is over, 0 to 1
 
@@ -55,16 +48,7 @@ def ours(
 ) -> Generator[int]:
     """Train as ``python -m training dialogue`` does; yield the useful tokens of each step."""
     config = TrainConfig(learning_rate=LEARNING_RATE, dropout=0.0, compile="off")
-    mixture = Mixture((store,), (1.0,))
-    task = DialogueTask(model, encoder, mixture, mixture, config, name="", generation={})
-    learner = Learner(task.model, task.loss_sum, config, num_tokens=task.num_tokens)
-    try:
-        for epoch in range(_EPOCHS):
-            for batch in task.batches(epoch, 0, task.num_batches(epoch)):
-                learner.update([batch], int(share() * _STEPS), _STEPS)
-                yield int((batch.segment_ids > 0).sum())
-    finally:
-        learner.refresh()  # what it learnt goes into the model
+    return learn_as_we_do(model, store, encoder, config, epochs=_EPOCHS, share=share)
 
 
 @dataclass(frozen=True)
@@ -123,45 +107,20 @@ def bench(
 ) -> None:
     """同样的数据、时间和参数，各学到多少：轮流练，再读留出的对话。"""
     encoder = DialogueEncoder(load_checkpoint(SHIPPED_CHECKPOINT).tokenizer)
-    context = get_context("spawn")
     with tempfile.TemporaryDirectory() as name:
         store = Path(name) / "store"
         write_store(store, Cleaner().clean(Sides(corpus).train()), encoder, max_length=256)
-        pipes: dict[str, Connection] = {}
-        for contender in TITLES:
-            pipes[contender], inner = context.Pipe()
-            entry = Entry(contender, corpus, store, minutes * 60, threads)
-            context.Process(target=serve, args=(inner, entry), daemon=True).start()
-            inner.close()
-        for contender, pipe in pipes.items():
-            _received(pipe, contender)  # it is ready
-        waiting = dict(pipes)
+        entries = [Entry(who, corpus, store, minutes * 60, threads) for who in TITLES]
+        waiting = {entry.contender: Child(serve, entry) for entry in entries}
         while waiting:
-            for contender, pipe in list(waiting.items()):
-                pipe.send("go")
-                if (answer := _received(pipe, contender)) is None:
+            for contender, child in list(waiting.items()):
+                if (answer := child.turn()) is None:
                     continue
-                del waiting[contender]
-                told = f"{minutes:g} 分钟 {answer[0]:,} 个 token，{answer[1]}"
+                waiting.pop(contender).stop()
+                num_tokens, found = answer
+                told = f"{minutes:g} 分钟 {num_tokens:,} 个 token，{found}"
                 print(f"{TITLES[contender]}：{told}", flush=True)
 
 
-def _received(pipe: Connection, contender: str) -> tuple[int, str] | None:
-    try:
-        answer: tuple[int, str] | None = pipe.recv()
-    except EOFError:
-        raise BenchmarkError(f"{contender} 的进程没有了；原因见上面") from None
-    return answer
-
-
-def main() -> None:
-    """Run the command line; a mistake of the caller's ends in one line and exit code 2."""
-    try:
-        typer.run(bench)
-    except (BenchmarkError, TrainingError, OSError) as error:
-        print(f"错误：{error}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
 if __name__ == "__main__":
-    main()
+    run(bench)

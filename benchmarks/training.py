@@ -5,10 +5,8 @@ they take turns. Counted are useful tokens: ids of dialogues, not padding.
 """
 
 import random
-import sys
 import tempfile
 from collections.abc import Iterator
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -17,10 +15,10 @@ import typer
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.training_sides import LONGEST, SIZES, Entry, serve
+from benchmarks.turns import Child, run
 from chatbot.checkpoint import SHIPPED_CHECKPOINT, load_checkpoint
 from chatbot.dialogue import DialogueEncoder
 from training.corpora import Dialogue, corpus_files, read_dialogues
-from training.errors import TrainingError
 from training.recipe import PROVIDED_CORPUS
 from training.store import write_store
 
@@ -48,44 +46,12 @@ def _utterances(rng: random.Random) -> int:
     return rng.choice(_LCCC_UTTERANCES)
 
 
-class Child:
-    """A contender in a process of its own, which stands still when it is not its turn."""
-
-    def __init__(self, entry: Entry) -> None:
-        """Start it and wait until two steps are done, untimed."""
-        context = get_context("spawn")
-        self._pipe, inner = context.Pipe()
-        self._name = entry.contender
-        self._process = context.Process(target=serve, args=(inner, entry), daemon=True)
-        self._process.start()
-        inner.close()
-        self._receive()
-
-    def speed(self) -> float:
-        """Let it train for a while; return its useful tokens a second."""
-        self._pipe.send("go")
-        num_tokens, seconds = self._receive()
-        return num_tokens / seconds
-
-    def stop(self) -> None:
-        """End the process."""
-        self._pipe.close()
-        self._process.kill()
-        self._process.join()
-
-    def _receive(self) -> tuple[int, float]:
-        try:
-            answer: tuple[int, float] = self._pipe.recv()
-        except EOFError:
-            raise BenchmarkError(f"{self._name} 的进程没有了；原因见上面") from None
-        return answer
-
-
 def race(size: str, store: Path, peers: list[str], rounds: int, threads: int) -> Iterator[str]:
     """Let ours and the peers train in turn; yield a line a peer."""
-    children = {name: Child(Entry(name, size, store, threads)) for name in ("ours", *peers)}
+    names = ("ours", *peers)
+    children = {name: Child(serve, Entry(name, size, store, threads)) for name in names}
     try:
-        speeds = [{name: child.speed() for name, child in children.items()} for _ in range(rounds)]
+        speeds = [{name: _speed(child) for name, child in children.items()} for _ in range(rounds)]
     finally:
         for child in children.values():
             child.stop()
@@ -99,6 +65,12 @@ def race(size: str, store: Path, peers: list[str], rounds: int, threads: int) ->
             f"{median(ratios):.2f} 倍（{min(ratios):.2f}–{max(ratios):.2f}），"
             f"目标 {TARGETS[peer]:g} 倍，{reached}"
         )
+
+
+def _speed(child: Child) -> float:
+    """Let a contender train for a while; return its useful tokens a second."""
+    num_tokens, seconds = child.turn()
+    return float(num_tokens / seconds)
 
 
 def bench(
@@ -132,14 +104,5 @@ def _known(text: str, among: dict[str, Any]) -> list[str]:
     return names
 
 
-def main() -> None:
-    """Run the command line; a mistake of the caller's ends in one line and exit code 2."""
-    try:
-        typer.run(bench)
-    except (BenchmarkError, TrainingError, OSError) as error:
-        print(f"错误：{error}", file=sys.stderr)
-        raise SystemExit(2) from None
-
-
 if __name__ == "__main__":
-    main()
+    run(bench)

@@ -25,6 +25,7 @@ SIZES = {"13M": (6, 336, 6), "96M": (12, 768, 12)}  # layers, width, heads
 LONGEST = 256
 CHITCHAT_RATE = 2.6e-5
 _VOCAB_SIZE = 13_317  # GPT2-chitchat's
+_FINE = 10_000  # steps of a schedule that follows a share
 _SLICE = 8.0  # seconds of a turn, at least one step
 
 
@@ -54,16 +55,37 @@ def new_model(size: str) -> GPT2LMHeadModel:
 
 
 def ours(entry: Entry, store: TokenStore, encoder: DialogueEncoder) -> Iterator[int]:
-    """Train as ``python -m training dialogue`` does; yield the useful tokens of each step."""
+    """Train as we do; yield the useful tokens of each step."""
     config = TrainConfig(epochs=2)
+    return learn_as_we_do(new_model(entry.size), store, encoder, config)
+
+
+def learn_as_we_do(
+    model: GPT2LMHeadModel,
+    store: TokenStore,
+    encoder: DialogueEncoder,
+    config: TrainConfig,
+    epochs: int = 1,
+    share: Callable[[], float] | None = None,
+) -> Generator[int]:
+    """Train as ``python -m training dialogue`` does; yield the useful tokens of each step.
+
+    Args:
+        share: of the run that is over, 0 to 1, which the learning rate follows; None: it follows
+            the steps of each epoch.
+    """
     mixture = Mixture((store,), (1.0,))
-    model = new_model(entry.size)
     task = DialogueTask(model, encoder, mixture, mixture, config, name="", generation={})
-    learner = Learner(task.model, task.loss_sum, config, num_tokens=2 * task.num_tokens)
-    num_batches = task.num_batches(0)
-    for step, batch in enumerate(task.batches(0, 0, num_batches)):
-        learner.update([batch], step, num_batches)
-        yield int((batch.segment_ids > 0).sum())
+    learner = Learner(task.model, task.loss_sum, config, num_tokens=config.epochs * task.num_tokens)
+    try:
+        for epoch in range(epochs):
+            num_batches = task.num_batches(epoch)
+            for step, batch in enumerate(task.batches(epoch, 0, num_batches)):
+                place = (step, num_batches) if share is None else (int(share() * _FINE), _FINE)
+                learner.update([batch], *place)
+                yield int((batch.segment_ids > 0).sum())
+    finally:
+        learner.refresh()  # what it learnt goes into the model
 
 
 def chitchat(entry: Entry, store: TokenStore, _: DialogueEncoder) -> Iterator[int]:

@@ -78,9 +78,7 @@ LISTENING += tuple(
 def asks_anything(message: str) -> bool:
     """Whether a message asks or requests something, rather than tells."""
     clauses = _clauses(message)
-    ends = (clauses[0], clauses[-1])
-    is_request = _CHEER.search(message) or any(_REQUESTS.search(clause) for clause in ends)
-    return bool(is_request or _ASKS.search(clauses[-1]))
+    return bool(_CHEER.search(message) or _requests(clauses) or _ASKS.search(clauses[-1]))
 
 
 def asks_fact(message: str) -> bool:
@@ -94,7 +92,7 @@ def listening_reply(message: str, said: Sequence[str], seed: int) -> str:
     clauses = _clauses(message)
     if _CHEER.search(message):
         pool = CHEERING
-    elif _REQUESTS.search(clauses[0]) or _REQUESTS.search(clauses[-1]):
+    elif _requests(clauses):
         pool = UNABLE
     elif asks_fact(message):
         pool = UNKNOWING
@@ -104,6 +102,10 @@ def listening_reply(message: str, said: Sequence[str], seed: int) -> str:
         pool = LISTENING
     fresh = [reply for reply in pool if reply not in said] or list(pool)
     return random.Random(f"{seed} {message}").choice(fresh)
+
+
+def _requests(clauses: Sequence[str]) -> bool:
+    return any(_REQUESTS.search(clause) for clause in (clauses[0], clauses[-1]))
 
 
 def _clauses(message: str) -> list[str]:

@@ -21,7 +21,8 @@ _MENDS = re.compile(
     r"^([哦啊哎诶等]下?[，, ]?)?(不对|[说打记看写]错|错了|更正|不是|应该是|改签|改主意|想了想|现在改|改[成叫]了)"
     r"|^换了|换成.{1,6}了$|^是[^，,。 ]+[，, ]不是"
 )
-_ASKED = re.compile(r"什[么麽]|啥|谁|哪|几|多少|多[大高重长久远]|怎么")
+_QUESTION_WORDS = "什[么麽]|啥|谁|哪|几|多少|多[大高重长久远]"
+_ASKED = re.compile(rf"{_QUESTION_WORDS}|怎么")
 _EVERY = re.compile(r"(什么|啥|哪|谁).*[都也]|没有?(什么|啥)|好几|几年|知道那儿")
 _MARKS = re.compile(
     r"来着|(?<![我都])记[得的]|没忘|忘没忘|忘了[吗没]|考考你|又忘了|你[还不]?知道[我咱]|说说[我咱]"
@@ -29,7 +30,7 @@ _MARKS = re.compile(
 )
 _ABOUT_ME = re.compile(
     r"^[^问说教让给叫喊猜]{0,4}我(?![问说想怎都没先去自]|做什么都|现在跟)[^问说]{0,8}"
-    r"((什[么麽]|啥|谁|哪|几|多少|多[大高重长久远]).{0,5}|怎么[去走上来].{0,3})$|我家?有[^没]{1,6}吗$"
+    rf"(({_QUESTION_WORDS}).{{0,5}}|怎么[去走上来].{{0,3}})$|我家?有[^没]{{1,6}}吗$"
 )
 _WHEN = re.compile(
     r"^(?!.*[我你他她今明昨后周现])\w{2,6}[是在]?(几点|哪天|几号|什么时候)[了啊呀来着]{0,2}$"
@@ -110,14 +111,14 @@ def things_told(history: Sequence[str], message: str) -> list[Told]:
             found[-1] += [told, reply]
         elif _tells(told):
             found.append([told, reply])
+    wanted = [answer for asked, answer in _ANSWERS if asked.search(message)]
     return [
-        Told(tuple(item), _say_back(item[-2], message), _answers(message, item[-2]))
+        Told(tuple(item), _say_back(item[-2], message), _answers(wanted, item[-2]))
         for item in found
     ]
 
 
-def _answers(message: str, told: str) -> float:
-    wanted = [answer for asked, answer in _ANSWERS if asked.search(message)]
+def _answers(wanted: Sequence[re.Pattern[str]], told: str) -> float:
     return sum(bool(answer.search(told)) for answer in wanted) / len(wanted) if wanted else 0.0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.checks.duplicates import near_across, near_duplicates, normalise
+from training.checks.duplicates import Overlaps, normalise
 from training.checks.facts import check_facts
 from training.checks.finding import Finding
 from training.checks.form import check_dialogue, check_raw
@@ -113,10 +113,10 @@ def _check_copies(dialogues: list[Dialogue]) -> Iterator[Finding]:
 
 def _check_likeness(dialogues: list[Dialogue]) -> Iterator[Finding]:
     """Find dialogues that retell another, and training ones too close to a held-out one."""
-    texts = [dialogue.utterances for dialogue in dialogues]
+    overlaps = Overlaps([dialogue.utterances for dialogue in dialogues])
     is_apart = [dialogue.path.parent.name == HELD_OUT for dialogue in dialogues]
-    pairs = near_duplicates(texts, NEAR_OVERLAP)
-    for pair in {*pairs, *near_across(texts, is_apart, LEAK_OVERLAP)}:
+    pairs = overlaps.near_duplicates(NEAR_OVERLAP)
+    for pair in {*pairs, *overlaps.near_across(is_apart, LEAK_OVERLAP)}:
         first, second = dialogues[pair.first], dialogues[pair.second]
         if _words(first) == _words(second):
             continue

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.checks.duplicates import Utterances, near_across, normalise
+from training.checks.duplicates import Overlaps, Utterances, normalise
 from training.corpora import Dialogue, corpus_files, is_generated, read_dialogues, write_dialogues
 from training.errors import CorpusError
 
@@ -133,7 +133,7 @@ def _leaks(files: list[_File]) -> list[Dialogue]:
     held_out = [dialogue for file in files for dialogue in file.held_out]
     utterances = [dialogue.utterances for dialogue in train + held_out]
     is_apart = [False] * len(train) + [True] * len(held_out)
-    pairs = near_across(utterances, is_apart, LEAK_OVERLAP)
+    pairs = Overlaps(utterances).near_across(is_apart, LEAK_OVERLAP)
     return [train[place] for place in sorted({pair.first for pair in pairs})]
 
 

@@ -32,29 +32,34 @@ def normalise(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def near_duplicates(dialogues: Sequence[Utterances], threshold: float) -> list[Pair]:
-    """Return every pair whose bigram overlap is at least ``threshold`` (0 < threshold <= 1)."""
-    bags = _ranked(dialogues)
-    # Whoever comes later is no smaller, so that twice the overlap is shared by both together.
-    index = _Index(bags, threshold, added_threshold=2 * threshold / (1 + threshold))
-    pairs: list[Pair] = []
-    for number in sorted(range(len(bags)), key=lambda place: len(bags[place])):
-        pairs += index.like(number)
-        index.add(number)
-    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+class Overlaps:
+    """Dialogues to be compared with each other."""
 
+    def __init__(self, dialogues: Sequence[Utterances]) -> None:
+        self._bags = _ranked(dialogues)
+        self._sets = [frozenset(bag) for bag in self._bags]
 
-def near_across(
-    dialogues: Sequence[Utterances], is_apart: Sequence[bool], threshold: float
-) -> list[Pair]:
-    """Return the pairs of one that stands apart and one that does not; far sooner if few do."""
-    bags = _ranked(dialogues)
-    index = _Index(bags, threshold, added_threshold=threshold)
-    for number, apart in enumerate(is_apart):
-        if apart:
+    def near_duplicates(self, threshold: float) -> list[Pair]:
+        """Return every pair whose bigram overlap is at least ``threshold`` (0 < threshold <= 1)."""
+        # Whoever comes later is no smaller, so that twice the overlap is shared by both together.
+        index = self._index(threshold, added_threshold=2 * threshold / (1 + threshold))
+        pairs: list[Pair] = []
+        for number in sorted(range(len(self._bags)), key=lambda place: len(self._bags[place])):
+            pairs += index.like(number)
             index.add(number)
-    found = (index.like(number) for number, apart in enumerate(is_apart) if not apart)
-    return sorted(chain.from_iterable(found), key=lambda pair: (pair.first, pair.second))
+        return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+
+    def near_across(self, is_apart: Sequence[bool], threshold: float) -> list[Pair]:
+        """Return the pairs of one that stands apart and one that does not; far sooner if few do."""
+        index = self._index(threshold, added_threshold=threshold)
+        for number, apart in enumerate(is_apart):
+            if apart:
+                index.add(number)
+        found = (index.like(number) for number, apart in enumerate(is_apart) if not apart)
+        return sorted(chain.from_iterable(found), key=lambda pair: (pair.first, pair.second))
+
+    def _index(self, threshold: float, *, added_threshold: float) -> "_Index":
+        return _Index(self._bags, self._sets, threshold, added_threshold)
 
 
 class _Index:
@@ -64,10 +69,14 @@ class _Index:
     """
 
     def __init__(
-        self, bags: Sequence[Sequence[int]], threshold: float, *, added_threshold: float
+        self,
+        bags: Sequence[Sequence[int]],
+        sets: Sequence[frozenset[int]],
+        threshold: float,
+        added_threshold: float,
     ) -> None:
-        self._bags, self._threshold, self._added_threshold = bags, threshold, added_threshold
-        self._sets = [frozenset(bag) for bag in bags]
+        self._bags, self._sets = bags, sets
+        self._threshold, self._added_threshold = threshold, added_threshold
         self._places: defaultdict[int, list[int]] = defaultdict(list)
 
     def add(self, number: int) -> None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from training.checks.duplicates import near_across, near_duplicates, normalise
+from training.checks.duplicates import Overlaps, normalise
 
 
 def overlap(first: tuple[str, ...], second: tuple[str, ...]) -> float:
@@ -34,7 +34,7 @@ def test_same_pairs_as_comparing_all_with_all(threshold: float) -> None:
         for first in range(second)
         if overlap(dialogues[first], dialogues[second]) >= threshold
     }
-    found = near_duplicates(dialogues, threshold)
+    found = Overlaps(dialogues).near_duplicates(threshold)
     assert {(pair.first, pair.second) for pair in found} == expected
     assert len(found) == len(expected) >= 3
 
@@ -46,10 +46,10 @@ def test_across_are_the_pairs_of_one_apart_and_one_not(threshold: float) -> None
     is_apart = [number % 7 == 3 or number > 120 for number in range(len(dialogues))]
     expected = [
         pair
-        for pair in near_duplicates(dialogues, threshold)
+        for pair in Overlaps(dialogues).near_duplicates(threshold)
         if is_apart[pair.first] != is_apart[pair.second]
     ]
-    assert near_across(dialogues, is_apart, threshold) == expected
+    assert Overlaps(dialogues).near_across(is_apart, threshold) == expected
     assert expected
 
 
@@ -59,19 +59,19 @@ def test_retold_dialogue_is_found_and_another_is_not() -> None:
         ("好饿呀我饿了", "想吃热的还是凉的？", "热的！", "那就来碗牛肉面吧，又香又热。"),
         ("下雨了", "带伞了吗？", "没带", "那就等雨小一点再走吧。"),
     ]
-    (pair,) = near_duplicates(dialogues, 0.35)
+    (pair,) = Overlaps(dialogues).near_duplicates(0.35)
     assert (pair.first, pair.second) == (0, 1)
     assert 0.35 <= pair.overlap < 1
 
 
 def test_punctuation_case_and_spaces_do_not_count() -> None:
     assert normalise(" Hello，小闲！😀") == "hello小闲"
-    (pair,) = near_duplicates([("OK 好的", "好呀。"), ("ok好的！", "好呀～")], 1.0)
+    (pair,) = Overlaps([("OK 好的", "好呀。"), ("ok好的！", "好呀～")]).near_duplicates(1.0)
     assert pair.overlap == 1.0
 
 
 def test_dialogues_without_words_are_no_pair() -> None:
-    assert near_duplicates([("？", "！"), ("？", "！"), ()], 0.35) == []
+    assert Overlaps([("？", "！"), ("？", "！"), ()]).near_duplicates(0.35) == []
 
 
 def test_ten_thousand_dialogues_in_a_moment() -> None:
@@ -79,5 +79,5 @@ def test_ten_thousand_dialogues_in_a_moment() -> None:
     dialogues = random_dialogues(10_000, 1, alphabet)
     dialogues.append(dialogues[0])
     start = time.process_time()
-    assert len(near_duplicates(dialogues, 0.25)) == 1
+    assert len(Overlaps(dialogues).near_duplicates(0.25)) == 1
     assert time.process_time() - start < 20
